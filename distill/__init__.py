@@ -1,1 +1,1 @@
-"""Score distillation: an image in, a gradient out."""
+"""Score distillation: from an image and a sentence to a gradient on the image. No meshes, no cameras."""

@@ -1,0 +1,60 @@
+"""What every distillation rule offers: from a picture to the gradient an optimiser descends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from torch import Tensor
+
+from distill.prior import Prior, PromptEmbeds
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True)
+class PromptBatch:
+    """The embedded prompts of B pictures: where to go, where the picture stands now, and no prompt at all."""
+
+    target: PromptEmbeds
+    source: PromptEmbeds
+    unconditional: PromptEmbeds
+
+
+class Rule(Protocol[State]):
+    """A distillation gradient. The state belongs to the rule: pass back what the last step returned."""
+
+    @property
+    def name(self) -> str: ...
+
+    def init(self, prior: Prior) -> State:
+        """The state before the first step."""
+        ...
+
+    def step(
+        self, state: State, prior: Prior, x: Tensor, t: Tensor, noise: Tensor, prompts: PromptBatch
+    ) -> tuple[Tensor, State]:
+        """The gradient [B, C, h, w] at x [B, C, h, w] (detached), for timesteps t [B] and noise like x.
+
+        Raises NonFiniteGradient.
+        """
+        ...
+
+
+class NonFiniteGradient(FloatingPointError):
+    """A gradient with NaN or infinity. `images` are the places in the batch, `timesteps` theirs."""
+
+    def __init__(self, rule: str, images: list[int], timesteps: list[int]) -> None:
+        super().__init__(
+            f"the {rule} gradient is not finite for images {images} of the batch at timesteps {timesteps}: "
+            "try --dtype float32 or a lower guidance scale"
+        )
+        self.rule, self.images, self.timesteps = rule, images, timesteps
+
+
+def checked(gradient: Tensor, rule: str, t: Tensor) -> Tensor:
+    """The gradient as it is, or NonFiniteGradient that names the pictures and timesteps."""
+    bad = ~gradient.isfinite().flatten(1).all(1)
+    if bad.any():
+        raise NonFiniteGradient(rule, bad.nonzero()[:, 0].tolist(), t[bad].tolist())
+    return gradient

@@ -1,0 +1,128 @@
+"""What a diffusion prior brings along: its words, its cameras and its own defaults, as values.
+
+A prior's folder may hold a `prior.json`; without one it is taken for a member of the Stable Diffusion family.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from distill.schedule import TimestepRange, TimestepSchedule
+
+View = Literal["front", "side", "back", "overhead", "close_up"]
+Part = Literal["background", "view", "suffix"]
+Color = tuple[float, float, float]
+
+TARGET_SUFFIX = ", detailed high resolution, high quality, sharp"
+SOURCE_SUFFIX = (
+    ", oversaturated, smooth, pixelated, cartoon, foggy, hazy, blurry, bad structure, noisy, malformed"
+)
+PLAIN_VIEWS: Mapping[View, str] = {
+    "front": "front view",
+    "side": "side view",
+    "back": "back view",
+    "overhead": "overhead view",
+}
+
+
+@dataclass(frozen=True)
+class CameraRanges:
+    """Cameras that the prior has seen. Degrees; distances in units of the object's bounding radius."""
+
+    fovy: float
+    distance: tuple[float, float]
+    close_up_distance: tuple[float, float]
+    elevation: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class RuleDefaults:
+    """Constants of the two stages that suit the prior; by default the paper's for Stable Diffusion in 3D."""
+
+    sds_guidance_scale: float = 100.0
+    bridge_weight: float = 1.0
+    sampling_guidance_scale: float = 7.5
+    sds_timesteps: TimestepSchedule = field(default_factory=TimestepSchedule)
+    bridge_timesteps: TimestepSchedule = field(default_factory=lambda: TimestepSchedule(narrow_from=0.0))
+
+
+@dataclass(frozen=True)
+class PromptStyle:
+    """How prompts are written for a prior, and at what size and from where it likes to see an object.
+
+    `order` says how the parts follow the user's words; `backgrounds` maps a name to its sRGB colour (empty:
+    the prior has no words for backgrounds); `objects` are the nouns it has learnt (empty: it knows the
+    world).
+    """
+
+    resolution: int
+    max_tokens: int
+    prefix: str = ""
+    order: tuple[Part, ...] = ("background", "suffix", "view")
+    views: Mapping[View, str] = field(default_factory=lambda: dict(PLAIN_VIEWS))
+    backgrounds: Mapping[str, Color] = field(default_factory=dict)
+    objects: tuple[str, ...] = ()
+    target_suffix: str = TARGET_SUFFIX
+    source_suffix: str = SOURCE_SUFFIX
+    cameras: CameraRanges | None = None
+    defaults: RuleDefaults = field(default_factory=RuleDefaults)
+
+
+def read_style(path: Path) -> PromptStyle:
+    """The style in a `prior.json`. Raises ValueError naming the file and what is wrong."""
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        return PromptStyle(
+            resolution=int(card["resolution"]),
+            max_tokens=int(card["max_tokens"]),
+            prefix=card["prefix"],
+            order=tuple(card["order"]),
+            views=card["views"],
+            backgrounds={name: (r, g, b) for name, (r, g, b) in card["backgrounds"].items()},
+            objects=tuple(card["objects"]),
+            target_suffix=card["target_suffix"],
+            source_suffix=card["source_suffix"],
+            cameras=_cameras(card["cameras"]),
+            defaults=_defaults(card["defaults"]),
+        )
+    except KeyError as missing:
+        raise ValueError(
+            f"{path}: the field {missing} is missing; see distill/style.py for what it holds"
+        ) from None
+    except (TypeError, ValueError, AttributeError) as wrong:
+        raise ValueError(
+            f"{path}: not a prior's card ({wrong}); see distill/style.py for what it holds"
+        ) from wrong
+
+
+def _cameras(card: dict[str, Any]) -> CameraRanges:
+    def pair(key: str) -> tuple[float, float]:
+        low, high = card[key]
+        return float(low), float(high)
+
+    return CameraRanges(
+        fovy=float(card["fovy_degrees"]),
+        distance=pair("distance"),
+        close_up_distance=pair("close_up_distance"),
+        elevation=pair("elevation_degrees"),
+    )
+
+
+def _defaults(card: dict[str, Any]) -> RuleDefaults:
+    def timesteps(key: str) -> TimestepSchedule:
+        entry = card[key]
+        return TimestepSchedule(
+            TimestepRange(*entry["first"]), TimestepRange(*entry["later"]), float(entry["narrow_from"])
+        )
+
+    return RuleDefaults(
+        sds_guidance_scale=float(card["sds_guidance_scale"]),
+        bridge_weight=float(card["bridge_weight"]),
+        sampling_guidance_scale=float(card["sampling_guidance_scale"]),
+        sds_timesteps=timesteps("sds_timesteps"),
+        bridge_timesteps=timesteps("bridge_timesteps"),
+    )

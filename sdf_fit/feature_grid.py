@@ -95,49 +95,49 @@ class _SampleNumba(torch.autograd.Function):
 
 
 @numba.njit(cache=True, inline="always")
-def _cell(coordinate: float, resolution: int) -> tuple[int, float]:
+def _cell(coordinate, resolution):
     """The lower grid vertex along one axis, and the weight of the upper one."""
     at = min(max((coordinate + 1) * 0.5 * resolution, 0.0), float(resolution))
     lower = min(int(at), resolution - 1)
     return lower, at - lower
 
 
+@numba.njit(cache=True, inline="always")
+def _neighbours(point, lookup, resolutions, rows, weights):
+    """Fill rows and weights [8 levels] with a point's neighbours that own a row; returns how many do."""
+    start = count = 0
+    for resolution in resolutions:
+        side = resolution + 1
+        x, fx = _cell(point[0], resolution)
+        y, fy = _cell(point[1], resolution)
+        z, fz = _cell(point[2], resolution)
+        for corner in range(8):
+            i, j, k = corner >> 2 & 1, corner >> 1 & 1, corner & 1
+            row = lookup[start + ((x + i) * side + y + j) * side + z + k]
+            if row >= 0:
+                rows[count] = row
+                weights[count] = (fx if i else 1 - fx) * (fy if j else 1 - fy) * (fz if k else 1 - fz)
+                count += 1
+        start += side * side * side
+    return count
+
+
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _gather(points, lookup, resolutions, features, out):
-    for n in range(points.shape[0]):
-        start = 0
-        for resolution in resolutions:
-            side = resolution + 1
-            x, fx = _cell(points[n, 0], resolution)
-            y, fy = _cell(points[n, 1], resolution)
-            z, fz = _cell(points[n, 2], resolution)
-            for corner in range(8):
-                i, j, k = corner >> 2 & 1, corner >> 1 & 1, corner & 1
-                row = lookup[start + ((x + i) * side + y + j) * side + z + k]
-                if row >= 0:
-                    weight = (fx if i else 1 - fx) * (fy if j else 1 - fy) * (fz if k else 1 - fz)
-                    for c in range(out.shape[1]):
-                        out[n, c] += weight * features[row, c]
-            start += side * side * side
+    rows, weights = np.empty(8 * len(resolutions), np.int32), np.empty(8 * len(resolutions), out.dtype)
+    for n in range(len(points)):
+        for m in range(_neighbours(points[n], lookup, resolutions, rows, weights)):
+            for c in range(out.shape[1]):
+                out[n, c] += weights[m] * features[rows[m], c]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _scatter(points, lookup, resolutions, grad, grad_features):
-    for n in range(points.shape[0]):
-        start = 0
-        for resolution in resolutions:
-            side = resolution + 1
-            x, fx = _cell(points[n, 0], resolution)
-            y, fy = _cell(points[n, 1], resolution)
-            z, fz = _cell(points[n, 2], resolution)
-            for corner in range(8):
-                i, j, k = corner >> 2 & 1, corner >> 1 & 1, corner & 1
-                row = lookup[start + ((x + i) * side + y + j) * side + z + k]
-                if row >= 0:
-                    weight = (fx if i else 1 - fx) * (fy if j else 1 - fy) * (fz if k else 1 - fz)
-                    for c in range(grad.shape[1]):
-                        grad_features[row, c] += weight * grad[n, c]
-            start += side * side * side
+    rows, weights = np.empty(8 * len(resolutions), np.int32), np.empty(8 * len(resolutions), grad.dtype)
+    for n in range(len(points)):
+        for m in range(_neighbours(points[n], lookup, resolutions, rows, weights)):
+            for c in range(grad.shape[1]):
+                grad_features[rows[m], c] += weights[m] * grad[n, c]
 
 
 def _vertices_near(surface: Tensor | None, resolution: int, margin: float) -> Tensor:

@@ -16,7 +16,7 @@ ROUGHNESS, METALLIC = 0.6, 0.02  # of a fresh field: a matt body, hardly any met
 
 
 class SdfGrid(nn.Module):
-    """A signed distance in working units, negative inside: values [R+1, R+1, R+1] over [-1, 1]^3, x slowest."""
+    """A signed distance (working units, negative inside): values [R+1]*3 over [-1, 1]^3, x slowest."""
 
     def __init__(self, resolution: int, device: torch.device | str = "cpu") -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class SdfGrid(nn.Module):
 
     @classmethod
     def from_values(cls, values: Tensor) -> SdfGrid:
-        """A grid that starts from (a copy of) values [R+1, R+1, R+1]. Raises ValueError where they are no cube."""
+        """A grid that starts from a copy of values [R+1, R+1, R+1]. Raises ValueError on another shape."""
         side = values.shape[0]
         if values.shape != (side, side, side) or side < 3:
             raise ValueError(
@@ -47,7 +47,7 @@ class SdfGrid(nn.Module):
         return SdfGrid.from_values(values[0, 0])
 
     def sample(self, points: Tensor) -> Tensor:
-        """Trilinear values [N] at points [N, 3]; outside the cube the value at its border. Differentiable once."""
+        """Trilinear values [N] at points [N, 3]; outside the cube its border's. Differentiable once."""
         at = points.flip(-1).view(1, 1, 1, -1, 3)  # grid_sample names the fastest axis first
         values = F.grid_sample(self.values[None, None], at, padding_mode="border", align_corners=True)
         return values.reshape(-1)

@@ -68,10 +68,10 @@ class TetGrid:
     def extract(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """The surface of `values` [R+1, R+1, R+1] as vertices [V, 3] and faces [F, 3] int32.
 
-        Values are negative inside, x slowest. Vertices carry the gradient to them; faces are counter-clockwise
-        from outside. The outermost layer of the grid counts as at least half a cell outside, so a body that
-        leaves the cube is cut off there and closed. Where the signs are those of the call before, the faces
-        are the same tensor as then; no body gives V = F = 0.
+        Values are negative inside, x slowest. Vertices carry the gradient to them; faces are counter-
+        clockwise from outside. The outermost layer of the grid counts as at least half a cell outside, so a
+        body that leaves the cube is cut off there and closed. Where the signs are those of the call before,
+        the faces are the same tensor as then; no body gives V = F = 0.
         Raises ValueError on a wrong shape and on values that are not finite.
         """
         side = self.resolution + 1
@@ -103,7 +103,7 @@ class TetGrid:
 
     @torch.no_grad()
     def _find_topology(self, inside: Tensor, dtype: torch.dtype) -> Topology:
-        """Crossed edges and faces for the signs [(R+1)^3]: one pass over the signs, then active cubes alone."""
+        """Crossed edges and faces for signs [(R+1)^3]: one pass over them, then active cubes alone."""
         code = self._cube_codes(inside)
         cubes = torch.nonzero((code > 0) & (code < 255)).squeeze(1)  # named by their first vertex
         code = code[cubes].long()

@@ -1,0 +1,101 @@
+"""The result as a GLB file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+from PIL import Image
+from trimesh.visual.material import PBRMaterial
+
+from realify.atomic import write_atomic
+from realify.bake import Textures
+from realify.mesh_measures import vertex_normals
+from realify.unwrap import UnwrappedMesh
+
+# glTF's numbers, which are OpenGL's
+ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
+SAMPLER = {"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}  # trilinear, clamped
+
+
+def write_glb(
+    path: Path,
+    mesh: UnwrappedMesh,
+    textures: Textures,
+    world_from_work: np.ndarray,
+    name: str,
+    extras: dict[str, Any] | None = None,
+) -> None:
+    """Write `mesh` as `path`, a self-contained GLB in metres, +Y up. The old file stays until the new one is complete.
+
+    Turn and scale go into the vertices; the translation becomes the node's, since float32 vertices far from the origin
+    would lose digits (and might meet), and because the object's own origin is then its middle.
+
+    Args:
+        mesh: in the working frame.
+        world_from_work: [4, 4] affine, not mirroring.
+        name: of the object, its mesh and its material.
+        extras: JSON values kept with the object; Blender shows them as its custom properties.
+
+    Raises:
+        ValueError: world_from_work mirrors, flattens or is not finite.
+        OSError: the file cannot be written.
+    """
+    world_from_work = np.asarray(world_from_work, np.float64)
+    if not (np.isfinite(world_from_work).all() and np.linalg.det(world_from_work[:3, :3]) > 0):
+        raise ValueError(f"this placement mirrors or flattens: {world_from_work.tolist()}")
+    vertices = mesh.vertices @ world_from_work[:3, :3].T
+    translation = np.eye(4)
+    translation[:3, 3] = world_from_work[:3, 3]
+
+    material = PBRMaterial(
+        name=name,
+        baseColorTexture=Image.fromarray(textures.base_color),
+        metallicRoughnessTexture=Image.fromarray(textures.metallic_roughness),
+        baseColorFactor=[1.0, 1.0, 1.0, 1.0],
+        metallicFactor=1.0,
+        roughnessFactor=1.0,
+        doubleSided=False,
+    )
+    body = trimesh.Trimesh(
+        vertices,
+        mesh.faces,
+        vertex_normals=_seamless_normals(vertices, mesh),
+        # trimesh counts v from below, as OBJ does, and turns it over on its way out
+        visual=trimesh.visual.TextureVisuals(uv=mesh.uvs * [1, -1] + [0, 1], material=material),
+        process=False,
+    )
+    scene = trimesh.Scene()
+    scene.add_geometry(body, node_name=name, geom_name=name, transform=translation)
+    data = trimesh.exchange.gltf.export_glb(
+        scene,
+        include_normals=True,
+        unitize_normals=True,
+        tree_postprocessor=lambda tree: _complete(tree, name, extras or {}),
+    )
+    write_atomic(Path(path), data)
+
+
+def _seamless_normals(vertices: np.ndarray, mesh: UnwrappedMesh) -> np.ndarray:
+    """Smooth normals [V, 3] of the uncut surface, so that shading does not show where the texture was cut."""
+    uncut = np.zeros((mesh.vertex_map.max() + 1, 3))
+    uncut[mesh.vertex_map] = vertices
+    return vertex_normals(uncut, mesh.welded_faces)[mesh.vertex_map]
+
+
+def _complete(tree: dict[str, Any], name: str, extras: dict[str, Any]) -> None:
+    """Add what trimesh leaves out: how textures are sampled, what buffers are for, and our extras."""
+    tree["asset"]["generator"] = "Realify"
+    tree["samplers"] = [SAMPLER]
+    for texture in tree["textures"]:
+        texture["sampler"] = 0
+    for primitive in tree["meshes"][0]["primitives"]:
+        targets = {primitive["indices"]: ELEMENT_ARRAY_BUFFER}
+        targets |= dict.fromkeys(primitive["attributes"].values(), ARRAY_BUFFER)
+        for accessor, target in targets.items():
+            tree["bufferViews"][tree["accessors"][accessor]["bufferView"]]["target"] = target
+    for node in tree["nodes"]:
+        if node.get("name") == name and extras:
+            node["extras"] = extras

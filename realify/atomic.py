@@ -7,7 +7,10 @@ from pathlib import Path
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Writes `data` as `path`: temporary file, fsync, rename, fsync of the folder. One writer a path at a time."""
+    """Writes `data` as `path`: temporary file, fsync, rename, fsync of the folder.
+
+    One writer a path at a time.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     with open(temporary, "wb") as file:
         file.write(data)

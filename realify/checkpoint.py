@@ -1,7 +1,8 @@
 """A job's state in one safetensors file: the tensors in its body, the rest as JSON in its header.
 
-The state is a tree of dicts, lists, tuples, tensors, numpy arrays and plain values, so that `module.state_dict()`,
-`optimizer.state_dict()`, `generator.get_state()` and `rng.bit_generator.state` go in as they are and come out equal.
+The state is a tree of dicts, lists, tuples, tensors, numpy arrays and plain values, so `module.state_dict()`,
+`optimizer.state_dict()`, `generator.get_state()` and `rng.bit_generator.state` go in as they are and come out
+equal.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The folder's checkpoint with its tensors on the CPU, or None where there is none. Raises CheckpointError."""
+    """The folder's checkpoint, tensors on the CPU, or None where there is none. Raises CheckpointError."""
     path = folder / NAME
     if not path.exists():
         return None
@@ -64,7 +65,7 @@ def discard_checkpoint(folder: Path) -> None:
 
 
 def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """`value` as JSON; every tensor goes to `tensors` and leaves its name. What JSON lacks becomes {"kind": …}."""
+    """`value` as JSON; tensors go to `tensors` and leave their name; what JSON lacks becomes {"kind": …}."""
     if isinstance(value, torch.Tensor | np.ndarray):
         kind = "tensor" if isinstance(value, torch.Tensor) else "array"
         name = str(len(tensors))

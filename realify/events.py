@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 STAGES = ("read", "fit", "sds", "bridge", "bake", "export")
 
@@ -29,7 +30,7 @@ class Event:
     preview: Path | None = None
     warnings: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, Any]:
         """The event ready for JSON."""
         return asdict(self) | {"preview": str(self.preview) if self.preview else None}
 
@@ -46,9 +47,8 @@ class Stage:
 class Ticker:
     """Sends an event for each step and estimates the seconds left.
 
-    The plan's weights tell how the stages compare; how long a unit of weight takes is measured. Within a stage its
-    own pace counts the more, the more of its steps have been seen. Steps done before a resume are not counted as
-    time spent.
+    The plan's weights tell how the stages compare; how long a unit of weight takes is measured. A stage's own
+    pace counts the more, the more of its steps have been seen. Steps done before a resume cost no time.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class Ticker:
         self._seen[stage] += max(step - self._done[stage], 0)
         self._done[stage], self._last_time = step, now
         self._preview = preview or self._preview
-        event = Event(stage, step, self._plan[stage].total, self._seconds_left(), loss, self._preview, warnings)
-        self._on_event(event)
+        total, left = self._plan[stage].total, self._seconds_left()
+        self._on_event(Event(stage, step, total, left, loss, self._preview, warnings))
 
     def _seconds_left(self) -> float | None:
         work_seen = sum(self._seen[name] * stage.weight for name, stage in self._plan.items())
@@ -100,12 +100,7 @@ class Ticker:
         left = 0.0
         for name, stage in self._plan.items():
             seen, expected = self._seen[name], pace * stage.weight
-            # Ten steps' worth of the expected pace keeps a stage's first, slow steps from ruling the estimate.
+            # Ten steps' worth of the expected pace keep a stage's first, slow steps from ruling.
             per_step = (self._seconds[name] + 10 * expected) / (seen + 10)
             left += max(stage.total - self._done[name], 0) * per_step
         return left
-
-
-def with_warnings(event: Event, warnings: tuple[str, ...]) -> Event:
-    """The event with warnings added."""
-    return replace(event, warnings=event.warnings + warnings)

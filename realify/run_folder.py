@@ -1,9 +1,12 @@
-"""The run folder's job.json: everything `realify run --resume` needs to go on without being told again."""
+"""The run folder: job.json and settings.json, from which `realify run --resume` goes on, and log.txt."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +41,7 @@ def save_job(folder: Path, job: Job) -> None:
 
 
 def load_job(folder: Path) -> Job:
-    """What `save_job` wrote. Raises SettingsError where the folder holds no run or the sketch has changed since."""
+    """What `save_job` wrote. Raises SettingsError: no run in the folder, or the sketch gone or changed."""
     if not (folder / NAME).exists():
         raise SettingsError(f"{folder} holds no run.", "Give the folder that the interrupted run named.")
     about = json.loads((folder / NAME).read_text(encoding="utf-8"))
@@ -49,6 +52,23 @@ def load_job(folder: Path) -> Job:
     if _sha256(sketch) != about["sketch_sha256"]:
         raise SettingsError(f"{sketch} has changed since the run began.", "Start a new run.")
     return Job(sketch, about["prompt"], Path(about["out"]), settings)
+
+
+@contextmanager
+def log_to(folder: Path) -> Iterator[None]:
+    """Appends what the packages log to the folder's log.txt."""
+    handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    loggers = [logging.getLogger(name) for name in ("realify", "sdf_fit", "distill")]
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()
 
 
 def holds_run(folder: Path) -> bool:

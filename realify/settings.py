@@ -1,7 +1,7 @@
 """Every setting of a job: one tree of frozen dataclasses, its presets, and the dotted keys that change it.
 
 A field carries its help and its range, so that the command line, docs/settings.md (`make docs`) and a
-client's form are drawn from this file alone. No torch here: a process that only answers questions starts quickly.
+client's form are drawn from this file alone. No torch here: what only answers questions starts fast.
 """
 
 from __future__ import annotations

@@ -1,0 +1,116 @@
+"""What a person sees of a running job, and how it is interrupted: Ctrl-C once stops cleanly, twice kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from types import FrameType, TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from realify.events import Event
+
+_WORDS = {
+    "read": "reading the sketch",
+    "fit": "fitting a body",
+    "sds": "stage 1, score distillation",
+    "bridge": "stage 2, bridge",
+    "bake": "baking the textures",
+    "export": "writing the files",
+}
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class ProgressView:
+    """Shows events as a bar on a terminal, else as lines: at each stage's ends and every ten seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        columns = (
+            TextColumn("{task.description:<27}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        self._bar = Progress(*columns, console=console) if console.is_terminal else None
+        self._task = self._bar.add_task("starting", total=None, note="") if self._bar else None
+        self._last: Event | None = None
+        self._last_line = 0.0
+
+    def __enter__(self) -> ProgressView:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def on_event(self, event: Event) -> None:
+        """Shows one event; its warnings stay on the screen."""
+        for warning in event.warnings:
+            self._console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
+        if self._bar and self._task is not None:
+            words = _WORDS[event.stage]
+            self._bar.update(
+                self._task, description=words, completed=event.step, total=event.total, note=_note(event)
+            )
+        else:
+            self._print_line(event)
+        self._last = event
+
+    def _print_line(self, event: Event) -> None:
+        now = time.monotonic()
+        begins = self._last is None or self._last.stage != event.stage
+        if begins or event.step == event.total or now - self._last_line >= _SECONDS_BETWEEN_LINES:
+            line = f"{_WORDS[event.stage]}: {event.step}/{event.total}  {_note(event)}".rstrip()
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._last_line = now
+
+
+def _note(event: Event) -> str:
+    """Time left, loss and newest preview, as far as they are known."""
+    parts = []
+    if event.seconds_left is not None:
+        minutes, seconds = divmod(round(event.seconds_left), 60)
+        parts.append(f"{minutes}:{seconds:02d} left")
+    if event.loss is not None:
+        parts.append(f"loss {event.loss:.4g}")
+    if event.preview is not None:
+        parts.append(str(event.preview))
+    return "  ".join(parts)
+
+
+class Interrupt:
+    """While entered, the first Ctrl-C (or SIGTERM) only makes `requested()` true; a second one kills."""
+
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self._requested = False
+
+    def requested(self) -> bool:
+        """Whether the job was asked to stop."""
+        return self._requested
+
+    def __enter__(self) -> Interrupt:
+        self._before = {number: signal.signal(number, self._on_signal) for number in self._SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._requested:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self._requested = True
+        # Not through rich: its lock may be held by the code that the signal interrupted.
+        os.write(2, b"\nStopping after this step; once more kills.\n")

@@ -1,0 +1,97 @@
+"""Settings: what is accepted, what is refused and how it is told, and the page made from them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from realify.settings import (
+    PRESETS,
+    Settings,
+    SettingsError,
+    apply,
+    describe,
+    from_dict,
+    markdown,
+    preset,
+    to_dict,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_survive_json_and_lie_in_their_ranges(name: str) -> None:
+    settings = preset(name)
+    assert from_dict(json.loads(json.dumps(to_dict(settings)))) == settings
+
+
+def test_text_is_read_by_type() -> None:
+    changed = apply(
+        Settings(),
+        {
+            "seed": "7",
+            "geometry.lr": "1e-4",
+            "fit.steps": "1e3",
+            "output.turntable": "yes",
+            "output.texture_size": "4096",
+            "sds.guidance_scale": "30",
+            "bridge.weight": "none",
+        },
+    )
+    assert (changed.seed, changed.geometry.lr, changed.fit.steps) == (7, 1e-4, 1000)
+    assert changed.output.turntable is True and changed.output.texture_size == 4096
+    assert changed.sds.guidance_scale == 30.0 and changed.bridge.weight is None
+    assert isinstance(changed.fit.steps, int)
+
+
+def test_a_group_changes_at_once() -> None:
+    """Either change alone would put t_min above t_max."""
+    changed = apply(Settings(), {"bridge.t_min": 0.6, "bridge.t_max": 0.9})
+    assert (changed.bridge.t_min, changed.bridge.t_max) == (0.6, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("geometry.lrr", "1", "geometry.lr?"),
+        ("turntable", "true", "output.turntable?"),
+        ("xyzzy", "1", "realify settings"),
+        ("fit.grid", "8", "from 16 to 256"),
+        ("fit.grid", "64.5", "a whole number"),
+        ("fit.grid", True, "a whole number"),
+        ("geometry.lr", "nan", "a number"),
+        ("geometry.lr", "fast", "a number"),
+        ("geometry.lr", None, "a number"),
+        ("output.turntable", "maybe", "true or false"),
+        ("output.texture_size", "1000", "1024, 2048, 4096"),
+        ("backend", "opengl", "numba"),
+        ("prior.name", 3, "text"),
+        ("sds.t_min", "0.7", "sds.t_min has to be the smaller one"),
+    ],
+)
+def test_errors_name_what_is_wanted(key: str, value: object, told: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        apply(Settings(), {key: value})
+    assert told in caught.value.fix
+
+
+def test_unknown_preset() -> None:
+    with pytest.raises(SettingsError, match="draft, standard, high"):
+        preset("best")
+
+
+def test_every_setting_has_help_and_a_domain() -> None:
+    rows = describe()
+    assert len({row.key for row in rows}) == len(rows)
+    for row in rows:
+        assert row.help
+        assert row.range or row.choices or row.type in ("bool", "str"), row.key
+        assert row.type in ("bool", "str", "int", "float"), row.key
+
+
+def test_the_page_is_fresh() -> None:
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    assert page == markdown(), "run `make docs`"

@@ -1,0 +1,1 @@
+"""The figures this project claims, each made by one command."""

@@ -25,6 +25,8 @@ from realify.run_folder import Job, holds_run, load_job, log_to, save_job
 from realify.setting_fields import SettingsError, shown
 from realify.settings import PRESETS, Settings, apply, describe, preset, to_dict
 
+_PACKAGES = ("distill", "realify", "sdf_fit", "server")
+
 Text = str | None
 SketchFile = Annotated[Path | None, typer.Argument(help="GLB, glTF, OBJ, PLY or STL.", metavar="SKETCH")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="The GLB to write.", metavar="OUT.glb")]
@@ -148,15 +150,20 @@ def settings_from(preset_name: str | None, changes: dict[str, Any]) -> Settings:
 
 @contextmanager
 def told_errors(console: Console, debug: bool) -> Iterator[None]:
-    """Tells an error that carries `message` and `fix` in two lines, the first red; exit code 2."""
+    """Tells an error of our own kinds in a red line, and its fix in a second; exit code 2.
+
+    The packages define an exception only for what a user can mend; every other one is a fault and keeps its
+    traceback.
+    """
     try:
         yield
     except Exception as error:
-        message, fix = getattr(error, "message", None), getattr(error, "fix", None)
-        if debug or message is None or fix is None:
+        if debug or type(error).__module__.partition(".")[0] not in _PACKAGES:
             raise
+        message = getattr(error, "message", str(error))
         console.print(f"error: {message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-        console.print(fix, markup=False, highlight=False, soft_wrap=True)
+        if fix := getattr(error, "fix", ""):
+            console.print(fix, markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
 
 

@@ -10,8 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sdf_fit.feature_grid import FeatureGrid
+from sdf_fit.render.shading import srgb_to_linear
 
 RESOLUTIONS = (8, 16, 32, 64, 128)
+FEATURES, HIDDEN = 2, 32
 ROUGHNESS, METALLIC = 0.6, 0.02  # of a fresh field: a matt body, hardly any metal
 
 
@@ -56,42 +58,47 @@ class SdfGrid(nn.Module):
 class MaterialField(nn.Module):
     """Points [N, 3] in [-1, 1]^3 -> [N, 5]: linear base colour r, g, b, roughness, metallic, each in 0..1.
 
-    Each of the five is a logit, summed over a pyramid of grids; the colour's sigmoid is read as sRGB, so that
-    equal steps look equal in light and dark. Fresh, it is mid-grey (.5 sRGB) everywhere. `surface` [P, 3] and
-    `margin` limit the grids to the neighbourhood of a surface: see FeatureGrid. Why this and not a hash grid
-    or a network: docs/decisions/colour-field.md.
+    Two features per level of a pyramid of grids, decoded by one hidden layer into logits; the colour's
+    sigmoid is read as sRGB, so that equal steps look equal in light and dark. Fresh, it is mid-grey (.5 sRGB)
+    everywhere. `surface` [P, 3] and `margin` limit the grids to the neighbourhood of a surface: see
+    FeatureGrid. Why this and not a hash grid: docs/decisions/colour-field.md.
     """
 
-    start: Tensor
-
     def __init__(
-        self, resolutions: Sequence[int] = RESOLUTIONS, surface: Tensor | None = None, margin: float = 0.1
+        self,
+        resolutions: Sequence[int] = RESOLUTIONS,
+        surface: Tensor | None = None,
+        margin: float = 0.06,
+        seed: int = 0,
     ) -> None:
         super().__init__()
-        self.grid = FeatureGrid(resolutions, 5, surface, margin)
-        start = torch.tensor([0.0, 0.0, 0.0, _logit(ROUGHNESS), _logit(METALLIC)])
-        self.register_buffer("start", start.to(self.grid.features.device))
+        self.grid = FeatureGrid(resolutions, FEATURES, surface, margin)
+        hidden, out = nn.Linear(FEATURES * len(resolutions), HIDDEN), nn.Linear(HIDDEN, 5)
+        self.decoder = nn.Sequential(hidden, nn.ReLU(), out)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            # Features near zero and no bias but the last: it starts at that bias, yet all gradients flow.
+            self.grid.features.copy_(torch.randn(self.grid.features.shape, generator=generator) * 0.01)
+            for layer in (hidden, out):
+                weight = torch.randn(layer.weight.shape, generator=generator)
+                layer.weight.copy_(weight / math.sqrt(layer.in_features))
+            hidden.bias.zero_()
+            out.bias.copy_(torch.tensor([0.0, 0.0, 0.0, _logit(ROUGHNESS), _logit(METALLIC)]))
+        self.to(self.grid.features.device)
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> MaterialField:
         """The field whose `state_dict` this is, with the grid vertices it had."""
-        field = cls(resolutions=(1,))
-        for name, tensor in state.items():
-            owner = field.grid if name.startswith("grid.") else field
-            key = name.removeprefix("grid.")
-            value = tensor.clone()
-            setattr(owner, key, nn.Parameter(value) if key == "features" else value)
-        return field
+        field = cls(resolutions=[1] * len(state["grid.resolutions"]))
+        field.grid.features = nn.Parameter(torch.empty_like(state["grid.features"]))
+        field.grid.lookup = torch.empty_like(state["grid.lookup"])
+        field.load_state_dict(state)
+        return field.to(state["grid.features"].device)
 
     def forward(self, points: Tensor) -> Tensor:
         """Material [N, 5] at points [N, 3]. The gradient goes to the field, not to the points."""
-        sample = torch.sigmoid(self.grid(points) + self.start)
+        sample = torch.sigmoid(self.decoder(self.grid(points)))
         return torch.cat([srgb_to_linear(sample[:, :3]), sample[:, 3:]], dim=1)
-
-
-def srgb_to_linear(color: Tensor) -> Tensor:
-    """IEC 61966-2-1, for values in 0..1."""
-    return torch.where(color <= 0.04045, color / 12.92, ((color.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
 
 
 def _logit(p: float) -> float:

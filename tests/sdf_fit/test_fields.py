@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sdf_fit.feature_grid import FeatureGrid, sample_torch
-from sdf_fit.fields import MaterialField, SdfGrid, srgb_to_linear
+from sdf_fit.fields import MaterialField, SdfGrid
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def filled_grid(points: Tensor) -> FeatureGrid:
 def test_numba_and_torch_sample_alike(points: Tensor) -> None:
     grid = filled_grid(points)
     anywhere = torch.cat([points, torch.rand(200, 3) * 2.4 - 1.2])  # off the surface and out of the cube too
-    weight = torch.randn(len(anywhere), 5)
+    weight = torch.randn(len(anywhere), 15)
     gradients = []
     for sample in (grid(anywhere), sample_torch(anywhere, grid.features, grid.lookup, grid.resolutions)):
         gradients.append((sample, *torch.autograd.grad((sample * weight).sum(), grid.features)))
@@ -81,15 +81,7 @@ def test_a_point_that_is_not_finite_is_named() -> None:
 def test_fresh_material_is_mid_grey(points: Tensor) -> None:
     material = MaterialField((4, 8), surface=points)(points)
     expected = torch.tensor([0.2140, 0.2140, 0.2140, 0.6, 0.02])
-    assert torch.allclose(material, expected.expand(len(points), 5), atol=1e-3)
-
-
-def test_srgb_to_linear() -> None:
-    srgb = torch.tensor([0.0, 0.04045, 0.5, 1.0], requires_grad=True)
-    linear = srgb_to_linear(srgb)
-    assert torch.allclose(linear, torch.tensor([0.0, 0.0031308, 0.214041, 1.0]), atol=1e-6)
-    linear.sum().backward()
-    assert srgb.grad is not None and torch.isfinite(srgb.grad).all()
+    assert torch.allclose(material, expected.expand(len(points), 5), atol=5e-3)  # about one step of 8 bits
 
 
 def test_material_is_fitted_in_a_hundred_steps(points: Tensor) -> None:
@@ -108,4 +100,5 @@ def test_state_brings_the_field_back(points: Tensor) -> None:
     torch.nn.init.normal_(field.grid.features)
     back = MaterialField.from_state(field.state_dict())
     assert torch.equal(back(points), field(points))
-    assert [name for name, _ in back.named_parameters()] == ["grid.features"]
+    names = [name for name, _ in field.named_parameters()]
+    assert [name for name, _ in back.named_parameters()] == names

@@ -50,7 +50,7 @@ class Prior:
     dtype: str = choice(
         "auto",
         ("auto", "float32", "bfloat16", "float16"),
-        "number format of the prior; auto: half precision on a GPU, float32 elsewhere",
+        "number format of the prior; auto: half precision where the device is fast at it",
     )
     revision: str = free("", "commit, tag or branch of the repository; empty: the pinned one")
 

@@ -21,8 +21,8 @@ TEXELS_AT_ONCE = 2**18  # bounds the memory of the material's evaluation
 class Textures:
     """Both [S, S, 3] uint8; row 0 lies at v = 0 (see UnwrappedMesh).
 
-    base_color is sRGB. metallic_roughness is linear and packed as glTF wants it: roughness in G, metallic in B; R, where
-    engines look for occlusion, says "none" (255).
+    base_color is sRGB. metallic_roughness is linear and packed as in glTF: roughness in G, metallic in B;
+    R, where engines look for occlusion, is 255 for none.
     """
 
     base_color: np.ndarray
@@ -45,8 +45,9 @@ def bake(
         renderer: any backend; it draws the mesh in texture space.
         device: where renderer and material work.
 
-    Texels outside all charts take the value of the nearest texel inside, so that neither bilinear look-ups on a rim nor
-    mipmaps show a seam. Raises ValueError where the material is not finite, and where no texel is covered.
+    Texels outside all charts take the value of the nearest one inside, so that neither bilinear look-ups on a
+    rim nor mipmaps show a seam. Raises ValueError where the material is not finite, and where nothing is
+    covered.
     """
     vertices = torch.from_numpy(mesh.vertices).to(device)[None]
     faces = torch.from_numpy(mesh.faces).to(device)
@@ -70,7 +71,7 @@ def bake(
     del rast
     if not covered.any():
         raise ValueError("no texel of the texture lies on the mesh; are its uvs in 0..1?")
-    row, column = distance_transform_edt(~covered, return_distances=False, return_indices=True)
+    row, column = np.asarray(distance_transform_edt(~covered, return_distances=False, return_indices=True))
     return Textures(base_color[row, column], metallic_roughness[row, column])
 
 

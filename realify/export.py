@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import trimesh
 from PIL import Image
+from trimesh import Scene, Trimesh
+from trimesh.exchange.gltf import export_glb
+from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
 from realify.atomic import write_atomic
 from realify.bake import Textures
-from realify.mesh_measures import vertex_normals
 from realify.unwrap import UnwrappedMesh
 
 # glTF's numbers, which are OpenGL's
@@ -28,10 +29,10 @@ def write_glb(
     name: str,
     extras: dict[str, Any] | None = None,
 ) -> None:
-    """Write `mesh` as `path`, a self-contained GLB in metres, +Y up. The old file stays until the new one is complete.
+    """Write `mesh` as a self-contained GLB in metres, +Y up; an old file stays until the new one is whole.
 
-    Turn and scale go into the vertices; the translation becomes the node's, since float32 vertices far from the origin
-    would lose digits (and might meet), and because the object's own origin is then its middle.
+    Turn and scale go into the vertices. The translation becomes the node's: float32 vertices far from the
+    origin would lose digits, and the object's own origin is then its middle.
 
     Args:
         mesh: in the working frame.
@@ -46,7 +47,7 @@ def write_glb(
     world_from_work = np.asarray(world_from_work, np.float64)
     if not (np.isfinite(world_from_work).all() and np.linalg.det(world_from_work[:3, :3]) > 0):
         raise ValueError(f"this placement mirrors or flattens: {world_from_work.tolist()}")
-    vertices = mesh.vertices @ world_from_work[:3, :3].T
+    linear = world_from_work[:3, :3]
     translation = np.eye(4)
     translation[:3, 3] = world_from_work[:3, 3]
 
@@ -59,30 +60,23 @@ def write_glb(
         roughnessFactor=1.0,
         doubleSided=False,
     )
-    body = trimesh.Trimesh(
-        vertices,
+    body = Trimesh(
+        mesh.vertices @ linear.T,
         mesh.faces,
-        vertex_normals=_seamless_normals(vertices, mesh),
+        vertex_normals=mesh.normals @ np.linalg.inv(linear),  # normals go with the inverse transpose
         # trimesh counts v from below, as OBJ does, and turns it over on its way out
-        visual=trimesh.visual.TextureVisuals(uv=mesh.uvs * [1, -1] + [0, 1], material=material),
+        visual=TextureVisuals(uv=mesh.uvs * [1, -1] + [0, 1], material=material),
         process=False,
     )
-    scene = trimesh.Scene()
+    scene = Scene()
     scene.add_geometry(body, node_name=name, geom_name=name, transform=translation)
-    data = trimesh.exchange.gltf.export_glb(
+    data = export_glb(
         scene,
         include_normals=True,
         unitize_normals=True,
         tree_postprocessor=lambda tree: _complete(tree, name, extras or {}),
     )
     write_atomic(Path(path), data)
-
-
-def _seamless_normals(vertices: np.ndarray, mesh: UnwrappedMesh) -> np.ndarray:
-    """Smooth normals [V, 3] of the uncut surface, so that shading does not show where the texture was cut."""
-    uncut = np.zeros((mesh.vertex_map.max() + 1, 3))
-    uncut[mesh.vertex_map] = vertices
-    return vertex_normals(uncut, mesh.welded_faces)[mesh.vertex_map]
 
 
 def _complete(tree: dict[str, Any], name: str, extras: dict[str, Any]) -> None:

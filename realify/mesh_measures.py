@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import connected_components
 
 
 def is_closed_manifold(faces: np.ndarray) -> bool:
-    """Whether each edge of faces [F, 3] is there once in either direction, and each vertex has a single fan of faces."""
+    """Whether faces [F, 3] hold each edge once in either direction and one fan around each vertex."""
     start, end = faces.reshape(-1).astype(np.int64), np.roll(faces, -1, axis=1).reshape(-1).astype(np.int64)
     size = int(faces.max(initial=0)) + 1
     edge, reverse = start * size + end, end * size + start
@@ -19,7 +19,7 @@ def is_closed_manifold(faces: np.ndarray) -> bool:
     twin = order[np.minimum(np.searchsorted(ranked, reverse), len(ranked) - 1)]
     if not np.array_equal(edge[twin], reverse):
         return False
-    # the corner after the twin edge lies in the next face around the same vertex, so a fan is a cycle of corners
+    # the corner after the twin edge is the next around the same vertex, so a fan is a cycle of corners
     next_corner = twin - twin % 3 + (twin + 1) % 3
     corners = np.arange(len(edge))
     around = coo_matrix((np.ones(len(edge)), (corners, next_corner)), shape=(len(edge), len(edge)))
@@ -41,7 +41,7 @@ def face_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def face_volumes(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Volume [F] of the tetrahedra from the origin to the faces; positive where a face looks away from it.
 
-    Summed over a closed surface: the enclosed volume, positive where faces are counter-clockwise from outside.
+    Their sum over a closed surface is the enclosed volume, positive where faces are oriented outwards.
     """
     return np.einsum("fi,fi->f", vertices[faces[:, 0]].astype(np.float64), _cross(vertices, faces)) / 6
 

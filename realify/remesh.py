@@ -1,39 +1,42 @@
 """From an extracted body to an even mesh of a given number of faces, through pymeshlab.
 
-pymeshlab is GPL, so nothing but the capped child process ever imports it: arrays go to that process and come back.
-Extraction leaves slivers wherever the surface passes close to a grid vertex, and more faces than a viewer wants.
-Isotropic remeshing (which projects every vertex back on the input after each round) makes them even; the quadric
-decimation that follows takes them down to the exact budget, from flat places first.
+pymeshlab is GPL, so the capped child process alone imports it: arrays go to that process and come back.
+Extraction leaves slivers wherever the surface passes close to a grid vertex, and more faces than a viewer
+wants. Isotropic remeshing, which projects the vertices back on the input after each round, makes them even;
+quadric decimation then takes them down to the exact budget, from flat places first.
 """
 
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
+from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from realify.mesh_measures import face_areas, face_volumes, is_closed_manifold, part_of_faces
 from sdf_fit.capped_child import ChildError, run_capped
 from sdf_fit.mesh import Mesh
 
-CRUMB_SHARE = 0.005  # of the largest part's area; eyes and spots of a sketch are larger, debris of the fit smaller
+# Of the largest part's area: eyes and spots of a sketch are larger, debris of the fit is smaller.
+CRUMB_SHARE = 0.005
 # Limits of the child process, a floor and a part for each face; measured: .04 ms and 1 kB a face.
 MEMORY_BYTES, MEMORY_BYTES_PER_FACE = 3 * 2**30, 4096
 SECONDS, SECONDS_PER_FACE = 60.0, 5e-4
 
 
 def clean_body(mesh: Mesh, face_budget: int) -> Mesh:
-    """The body without crumbs and cavities, evenly meshed with at most `face_budget` faces (and at least 98 % of it).
+    """The body without crumbs and cavities, evenly meshed with `face_budget` faces or up to 2 % fewer.
 
     Args:
         mesh: closed, oriented outwards, as marching tetrahedra leave it; any frame.
         face_budget: wanted number of faces, 100 or more. A coarser input is refined up to it.
 
     Returns:
-        A closed 2-manifold oriented outwards, at a distance from the input far below the new edges' length. Colours
-        are those of the nearest input vertices. Where pymeshlab fails, the body comes back with its own faces and a
-        RuntimeWarning says why.
+        A closed 2-manifold oriented outwards, far closer to the input than the new edges' length. Colours
+        are those of the nearest input vertices. Where pymeshlab fails, the body comes back with its own
+        faces and a RuntimeWarning says why.
 
     Raises:
         ValueError: the input is not closed and oriented, or the budget is too small.
@@ -41,21 +44,19 @@ def clean_body(mesh: Mesh, face_budget: int) -> Mesh:
     if face_budget < 100:
         raise ValueError(f"a budget of {face_budget} faces is too small for a body: give 100 or more")
     if not is_closed_manifold(mesh.faces):
-        raise ValueError("the body is not a closed, oriented manifold; extract it with marching tetrahedra first")
+        raise ValueError("the body is no closed, oriented manifold; extract it with marching tetrahedra")
     body = without_crumbs(mesh)
     arrays = {"vertices": body.vertices, "faces": body.faces, "face_budget": face_budget}
     size = max(face_budget, len(body.faces))
     memory_bytes, seconds = MEMORY_BYTES + MEMORY_BYTES_PER_FACE * size, SECONDS + SECONDS_PER_FACE * size
     try:
-        out = run_capped(
-            "realify.remesh:remesh_arrays", arrays, memory_bytes=memory_bytes, seconds=seconds
-        )
+        out = run_capped("realify.remesh:remesh_arrays", arrays, memory_bytes=memory_bytes, seconds=seconds)
     except ChildError as error:
         warnings.warn(f"the body keeps its {len(body.faces)} faces: {error}", RuntimeWarning, stacklevel=2)
         return body
     colors = None
     if body.colors is not None:
-        colors = body.colors[cKDTree(body.vertices).query(out["vertices"])[1]]
+        colors = body.colors[KDTree(body.vertices).query(out["vertices"])[1]]
     return Mesh(out["vertices"], out["faces"], colors)
 
 
@@ -78,11 +79,10 @@ def _simplify(
     vertices: np.ndarray, faces: np.ndarray, budget: int, remesh: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """vertices [V, 3] float64 and faces [F, 3] after pymeshlab."""
-    import pymeshlab
-
+    pymeshlab: Any = import_module("pymeshlab")  # compiled, without type hints
     meshes = pymeshlab.MeshSet(verbose=False)
     meshes.add_mesh(pymeshlab.Mesh(vertices.astype(np.float64), faces))
-    # n equilateral triangles of edge L cover sqrt(3)/4 L² n; .9 L gives about a fifth too many, for decimation to take
+    # n equilateral triangles of edge L cover sqrt(3)/4 L² n; .9 L gives decimation a fifth too many to take
     edge = 0.9 * np.sqrt(4 / np.sqrt(3) * face_areas(vertices, faces).sum() / budget)
     while remesh:
         # only folds sharper than 60° count as features: at 30° the grid's staircase would too, and would stay

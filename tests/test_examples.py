@@ -11,6 +11,21 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
+# What makes an example quick enough for a test, or what it cannot do without.
+ARGUMENTS = {
+    "01_realify_from_python": [
+        "fit.grid=24",
+        "fit.resolution=64",
+        "fit.steps=10",
+        "render.views=2",
+        "sds.steps=4",
+        "bridge.steps=4",
+        "output.faces=1000",
+    ],
+    "02_fit_a_body": ["--grid", "24", "--steps", "20"],
+    "03_settings": ["geometry.lr=2e-3"],
+    "08_sample_the_prior": ["a red apple", "out/samples.png", "--steps", "3"],
+}
 
 
 def test_there_are_examples() -> None:
@@ -20,7 +35,7 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.stem)
 def test_example(script: Path, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, str(script), *ARGUMENTS.get(script.stem, [])],
         cwd=tmp_path,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,

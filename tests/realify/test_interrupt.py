@@ -1,4 +1,4 @@
-"""The main job as a person runs it: stopped by Ctrl-C in either stage and resumed, it ends with the same mesh."""
+"""The main job as a person runs it: stopped by Ctrl-C in either stage and resumed, it ends the same."""
 
 from __future__ import annotations
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterable
+from pathlib import Path
 from types import FrameType, TracebackType
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
 
 from realify.events import Event
 
@@ -23,6 +26,17 @@ _WORDS = {
 _SECONDS_BETWEEN_LINES = 10.0
 
 
+class _Bar(Progress):
+    """A progress bar with a line below it for the newest preview's path."""
+
+    preview: Path | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.preview:
+            yield Text(f"newest preview: {self.preview}", overflow="fold")
+
+
 class ProgressView:
     """Shows events as a bar on a terminal, else as lines: at each stage's ends and every ten seconds."""
 
@@ -34,7 +48,7 @@ class ProgressView:
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
         )
-        self._bar = Progress(*columns, console=console) if console.is_terminal else None
+        self._bar = _Bar(*columns, console=console) if console.is_terminal else None
         self._task = self._bar.add_task("starting", total=None, note="") if self._bar else None
         self._last: Event | None = None
         self._last_line = 0.0
@@ -56,6 +70,7 @@ class ProgressView:
             self._console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
         if self._bar and self._task is not None:
             words = _WORDS[event.stage]
+            self._bar.preview = event.preview
             self._bar.update(
                 self._task, description=words, completed=event.step, total=event.total, note=_note(event)
             )
@@ -67,21 +82,20 @@ class ProgressView:
         now = time.monotonic()
         begins = self._last is None or self._last.stage != event.stage
         if begins or event.step == event.total or now - self._last_line >= _SECONDS_BETWEEN_LINES:
-            line = f"{_WORDS[event.stage]}: {event.step}/{event.total}  {_note(event)}".rstrip()
+            parts = (f"{_WORDS[event.stage]}: {event.step}/{event.total}", _note(event), event.preview or "")
+            line = "  ".join(str(part) for part in parts if part)
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
             self._last_line = now
 
 
 def _note(event: Event) -> str:
-    """Time left, loss and newest preview, as far as they are known."""
+    """Time left and loss, as far as they are known."""
     parts = []
     if event.seconds_left is not None:
         minutes, seconds = divmod(round(event.seconds_left), 60)
         parts.append(f"{minutes}:{seconds:02d} left")
     if event.loss is not None:
         parts.append(f"loss {event.loss:.4g}")
-    if event.preview is not None:
-        parts.append(str(event.preview))
     return "  ".join(parts)
 
 

@@ -84,8 +84,9 @@ def test_plain_lines_without_a_terminal() -> None:
 def test_a_bar_on_a_terminal() -> None:
     text = io.StringIO()
     with ProgressView(Console(file=text, force_terminal=True, width=120)) as view:
-        view.on_event(Event("fit", 150, 300, 61.0, 0.25))
+        view.on_event(Event("fit", 150, 300, 61.0, 0.25, Path("run/preview.png")))
     assert "fitting a body" in text.getvalue() and "1:01 left" in text.getvalue()
+    assert "newest preview: run/preview.png" in text.getvalue()
 
 
 _LOOP = """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from realify.unwrap import UnwrappedMesh
 from sdf_fit.cameras import View, camera_positions, clip_from_work, to_clip
 from sdf_fit.mesh import Mesh
 from sdf_fit.render import Rasterizer
-from sdf_fit.render.shading import STUDIO, linear_to_srgb, shade, srgb_to_linear
+from sdf_fit.render.shading import STUDIO, Light, linear_to_srgb, shade, srgb_to_linear
 
 BACKGROUND = 0.93  # sRGB grey
 SAMPLES = 2  # along each side of a pixel
@@ -76,7 +78,14 @@ def _draw(
         to_camera = F.normalize(camera_positions([view]) - at[:, :3], dim=1)
         normal = torch.where((normal * to_camera).sum(1, keepdim=True) < 0, -normal, normal)
         image = srgb_to_linear(torch.full((side, side, 3), BACKGROUND))
-        image[hit] = shade(material(rast)[hit], normal, to_camera, STUDIO)
+        image[hit] = shade(material(rast)[hit], normal, to_camera, _studio(view))
         image = F.avg_pool2d(image.clamp(0, 1).permute(2, 0, 1)[None], SAMPLES)[0].permute(1, 2, 0)
         pictures.append((linear_to_srgb(image) * 255 + 0.5).to(torch.uint8).numpy())
     return pictures
+
+
+def _studio(view: View) -> Light:
+    """STUDIO turned with the camera, as if the object turned before a fixed one: no view shows a dark side."""
+    x, y, z = STUDIO.direction
+    sine, cosine = math.sin(math.radians(view.azimuth)), math.cos(math.radians(view.azimuth))
+    return replace(STUDIO, direction=(x * cosine + z * sine, y, z * cosine - x * sine))

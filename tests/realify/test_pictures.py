@@ -12,14 +12,14 @@ from realify.turntable import write_turntable
 from sdf_fit.cameras import ring_of_views
 from sdf_fit.mesh import Mesh
 from sdf_fit.render import make_renderer
-from tests.realify.bodies import egg, ring, stripes, surface, unwrapped
+from tests.realify.bodies import ball, egg, ring, stripes, surface, unwrapped
 
 RENDERER = make_renderer("numba")
 GROUND = 237  # of the background, all channels
 
 
 def _colored(mesh: Mesh, color: tuple[float, float, float]) -> Mesh:
-    return Mesh(mesh.vertices, mesh.faces, np.tile(np.float32(color), (len(mesh.vertices), 1)))
+    return Mesh(mesh.vertices, mesh.faces, np.tile(np.array(color, np.float32), (len(mesh.vertices), 1)))
 
 
 def test_sketches_are_drawn_from_both_sides_alike():
@@ -33,6 +33,12 @@ def test_sketches_are_drawn_from_both_sides_alike():
     assert red > 150 and green < 120
 
 
+def test_every_side_is_lit_alike():
+    views = ring_of_views(5, 15)
+    pictures = draw_sketch(_colored(surface(ball((0, 0, 0), 0.7)), (0.5, 0.5, 0.5)), views, 64, RENDERER)
+    assert np.abs(np.array(pictures, int) - pictures[0]).mean() < 1
+
+
 def test_a_result_looks_like_a_sketch_of_the_same_color():
     """Texture, uvs and normals of the one path against vertex colours of the other."""
     mesh = unwrapped(egg)
@@ -44,9 +50,8 @@ def test_a_result_looks_like_a_sketch_of_the_same_color():
     vertices, uncut_colors = uncut.copy(), uncut
     vertices[mesh.vertex_map], uncut_colors[mesh.vertex_map] = mesh.vertices, colors
     sketch = draw_sketch(Mesh(vertices, mesh.welded_faces, uncut_colors), views, 96, RENDERER)
-    assert (
-        np.abs(np.array(result, int) - np.array(sketch, int)).mean() < 6
-    )  # they differ in roughness and metallic
+    difference = np.array(result, int) - np.array(sketch, int)
+    assert np.abs(difference).mean() < 6  # roughness and metallic differ
 
 
 def test_the_contact_sheet_shows_sketch_above_result(tmp_path):

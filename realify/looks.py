@@ -1,4 +1,7 @@
-"""Pictures of a sketch and of a result, drawn the same way so that people can compare them."""
+"""Pictures of a sketch and of a result, drawn the same way so that people can compare them.
+
+They are drawn on the CPU, whatever the job's own backend: `renderer` is numba's or torch's.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ def draw_sketch(mesh: Mesh, views: Sequence[View], size: int, renderer: Rasteriz
 def draw_result(
     mesh: UnwrappedMesh, textures: Textures, views: Sequence[View], size: int, renderer: Rasterizer
 ) -> list[np.ndarray]:
-    """The textured result, in the working frame: one [size, size, 3] uint8 a view."""
+    """The textured result, in the working frame: one [size, size, 3] uint8 sRGB a view."""
     images = np.concatenate([textures.base_color, textures.metallic_roughness[..., 1:]], axis=2)
     image = torch.from_numpy(images).float() / 255
     image[..., :3] = srgb_to_linear(image[..., :3])
@@ -85,7 +88,7 @@ def _draw(
 
 
 def _studio(view: View) -> Light:
-    """STUDIO turned with the camera, as if the object turned before a fixed one: no view shows a dark side."""
+    """STUDIO turned with the camera, as if the object turned in front of it: no view shows a dark side."""
     x, y, z = STUDIO.direction
     sine, cosine = math.sin(math.radians(view.azimuth)), math.cos(math.radians(view.azimuth))
     return replace(STUDIO, direction=(x * cosine + z * sine, y, z * cosine - x * sine))

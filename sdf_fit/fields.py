@@ -78,7 +78,7 @@ class MaterialField(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             # Features near zero and no bias but the last: it starts at that bias, yet all gradients flow.
-            self.grid.features.copy_(torch.randn(self.grid.features.shape, generator=generator) * 0.01)
+            self.grid.features.copy_(torch.randn(self.grid.features.shape, generator=generator) * 1e-3)
             for layer in (hidden, out):
                 weight = torch.randn(layer.weight.shape, generator=generator)
                 layer.weight.copy_(weight / math.sqrt(layer.in_features))

@@ -37,6 +37,15 @@ class Strokes:
         if count:
             self.dropped[what] = self.dropped.get(what, 0) + int(count)
 
+    def forget_unused(self) -> int:
+        """Take out the vertices that nothing uses; how many."""
+        used = np.zeros(len(self.vertices), dtype=bool)
+        used[self.faces] = used[self.segments] = True
+        number = np.cumsum(used) - 1
+        self.vertices, self.colors = self.vertices[used], self.colors[used]
+        self.faces, self.segments = number[self.faces], number[self.segments]
+        return int(np.count_nonzero(~used))
+
     def keep_faces(self, keep: np.ndarray, what: str) -> None:
         self.drop(what, np.count_nonzero(~keep))
         self.faces, self.face_part = self.faces[keep], self.face_part[keep]
@@ -58,15 +67,13 @@ def clean(strokes: Strokes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         _drop_doubled,
         _drop_particles,
     )
+    strokes.drop("unused points", strokes.forget_unused())
     for step in steps:
         step(strokes)
+        strokes.forget_unused()
         if not len(strokes.faces) and not len(strokes.segments):
             raise _nothing_left(strokes)
-    used = np.zeros(len(strokes.vertices), dtype=bool)
-    used[strokes.faces] = True
-    strokes.drop("unused points", np.count_nonzero(~used))
-    number = np.cumsum(used) - 1
-    return strokes.vertices[used], number[strokes.faces], strokes.colors[used, :3]
+    return strokes.vertices, strokes.faces, strokes.colors[:, :3]
 
 
 def describe(dropped: dict[str, int]) -> str:

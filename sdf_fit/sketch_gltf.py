@@ -57,6 +57,7 @@ def read_gltf(path: Path, max_vertices: int) -> Parts:
         total += len(part.vertices)
         check_counts(total, max_vertices, "vertices")
         found.parts.append(part.placed(matrix))
+    found.parts.reverse()  # trimesh walks the nodes from the last to the first
     return found
 
 

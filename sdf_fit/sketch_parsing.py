@@ -88,7 +88,9 @@ def _ply_edges(raw: dict[str, Any]) -> np.ndarray:
 
 def _read_stl(path: Path) -> Parts:
     loaded = load_stl(io.BytesIO(path.read_bytes()))
-    solids = loaded["geometry"] if "geometry" in loaded else {path.stem: loaded}
+    solids = loaded.get("geometry", {path.stem: loaded})
+    if not solids or "vertices" not in next(iter(solids.values())):
+        raise SketchError("unreadable", "The file holds no whole STL solid.", "Copy or export it again.")
     found = Parts()
     for name, solid in solids.items():
         vertices = np.asarray(solid["vertices"], dtype=np.float64)

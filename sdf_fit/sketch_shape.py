@@ -48,18 +48,32 @@ def component_sizes(vertices: np.ndarray, faces: np.ndarray, component: np.ndarr
 def enclosing_sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
     """Centre [3] and radius of the smallest sphere around points [N, 3], N >= 1.
 
-    Pivoting: the sphere of at most four points grows by the farthest point outside until there is none (each step is
-    the smallest sphere of five points, found by trying all; Gaertner 1999, "Fast and robust smallest enclosing balls").
+    Solved on some of the points; those farthest outside are added until there is none.
     """
-    support = points[:1]
-    centre, radius = points[0].astype(np.float64), 0.0
-    for _ in range(100):  # ten is usual; the radius grows in every step
+    chosen = points[:: max(1, len(points) // 500)]
+    for _ in range(50):  # three or four rounds are usual
+        centre, radius = _sphere_by_pivoting(chosen)
+        offsets = points - centre
+        distances = np.sqrt(np.einsum("ij,ij->i", offsets, offsets))
+        outside = np.flatnonzero(distances > radius * (1 + 1e-7))
+        if not len(outside):
+            break
+        farthest = outside[np.argsort(distances[outside])[-100:]]
+        chosen = np.concatenate([chosen, points[farthest]])
+    return centre, float(distances.max())
+
+
+def _sphere_by_pivoting(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """The sphere of at most four points grows by the farthest point outside until there is none: each step is the
+    smallest sphere of five points. Gaertner 1999, "Fast and robust smallest enclosing balls"."""
+    support, centre, radius = points[:1], points[0].astype(np.float64), 0.0
+    for _ in range(200):
         distances = np.linalg.norm(points - centre, axis=1)
         farthest = int(np.argmax(distances))
         if distances[farthest] <= radius * (1 + 1e-9):
             break
         support, centre, radius = _small_sphere(np.concatenate([support, points[farthest : farthest + 1]]))
-    return centre, max(radius, float(np.linalg.norm(points - centre, axis=1).max()))
+    return centre, radius
 
 
 def _small_sphere(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

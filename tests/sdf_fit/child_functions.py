@@ -15,7 +15,12 @@ import numpy as np
 
 
 def double(array: np.ndarray, factor: float, name: str, flag: bool) -> dict[str, Any]:
-    return {"array": array * factor, "name": name, "flag": flag, "types": f"{type(factor).__name__} {type(name).__name__}"}
+    return {
+        "array": array * factor,
+        "name": name,
+        "flag": flag,
+        "types": f"{type(factor).__name__} {type(name).__name__}",
+    }
 
 
 def raise_value_error(text: str) -> dict[str, Any]:
@@ -66,3 +71,36 @@ def try_forbidden(outside: str, inside: str) -> dict[str, Any]:
         else:
             opened.append(name)
     return {"opened": ",".join(opened), "inside": Path(inside).read_text()}
+
+
+def parse_and_crash(path: str, max_vertices: int, max_faces: int) -> dict[str, Any]:
+    return crash()
+
+
+def parse_and_hang(path: str, max_vertices: int, max_faces: int) -> dict[str, Any]:
+    return sleep(60.0)
+
+
+def parse_and_lie(path: str, max_vertices: int, max_faces: int) -> dict[str, Any]:
+    """Honest but for one index far out of range."""
+    from sdf_fit.sketch_parsing import parse
+
+    arrays = parse(path, max_vertices, max_faces)
+    arrays["faces"][0, 0] = 2**40
+    return arrays
+
+
+def parse_all(folder: str, max_vertices: int, max_faces: int) -> dict[str, Any]:
+    """What the parser makes of every file in a folder: 'name|key' for its arrays, 'name|error' for what it raised."""
+    from sdf_fit.sketch_parsing import parse
+
+    found: dict[str, Any] = {}
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix not in (".glb", ".gltf", ".obj", ".ply", ".stl") or not path.stat().st_size:
+            continue
+        try:
+            arrays = parse(str(path), max_vertices, max_faces)
+        except Exception as error:
+            arrays = {"error": np.array([type(error).__name__, str(error), *map(str, error.args)])}
+        found |= {f"{path.name}|{key}": value for key, value in arrays.items()}
+    return found

@@ -11,16 +11,11 @@ import pytest
 
 from sdf_fit.capped_child import ChildError, run_capped
 
-HERE = Path(__file__).parent
 
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
-
-
-def call(function: str, *, memory: int = 2**30, seconds: float = 20.0, readable: Path | None = None, **values: Any) -> Any:
-    target = f"child_functions:{function}"
+def call(
+    function: str, *, memory: int = 2**30, seconds: float = 20.0, readable: Path | None = None, **values: Any
+) -> Any:
+    target = f"tests.sdf_fit.child_functions:{function}"
     return run_capped(target, values, memory_bytes=memory, seconds=seconds, readable=readable)
 
 
@@ -87,5 +82,7 @@ def test_a_link_out_of_the_folder_is_followed_and_refused(tmp_path: Path) -> Non
     secret.write_text("secret")
     (folder / "link.txt").symlink_to(secret)
     (folder / "own.txt").write_text("own")
-    result = call("try_forbidden", readable=folder, outside=str(folder / "link.txt"), inside=str(folder / "own.txt"))
+    result = call(
+        "try_forbidden", readable=folder, outside=str(folder / "link.txt"), inside=str(folder / "own.txt")
+    )
     assert result["opened"] == ""

@@ -21,7 +21,7 @@ from sdf_fit.mesh import Mesh
 
 # Of the largest part's area: eyes and spots of a sketch are larger, debris of the fit is smaller.
 CRUMB_SHARE = 0.005
-# Limits of the child process, a floor and a part for each face; measured: .04 ms and 1 kB a face.
+# Limits of the child process, a floor and a part for each face; measured: .07 ms and .6 kB a face.
 MEMORY_BYTES, MEMORY_BYTES_PER_FACE = 3 * 2**30, 4096
 SECONDS, SECONDS_PER_FACE = 60.0, 5e-4
 

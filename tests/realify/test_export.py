@@ -111,6 +111,6 @@ def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path):
         os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
         write_glb(pathlib.Path(sys.argv[1]), mesh, textures, np.eye(4), "ring")
     """
-    died = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    died = subprocess.run([sys.executable, "-c", code, str(path)], check=False, cwd=Path(__file__).parents[2])
     assert died.returncode == -signal.SIGKILL
     assert path.read_bytes() == b"the old file"

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,4 +86,4 @@ def test_pymeshlab_stays_out_of_this_process():
         "import sys; from tests.realify.bodies import ring, surface; from realify.remesh import clean_body;"
         "clean_body(surface(ring, 24), 1000); sys.exit('pymeshlab' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

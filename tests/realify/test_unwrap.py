@@ -59,6 +59,12 @@ def test_twenty_thousand_faces_get_few_charts():
     assert _chart_of_faces(cut.faces).max() < 60
 
 
+def test_the_same_body_is_cut_the_same_way():
+    first, again = (unwrap(clean_body(surface(egg), 3000), 256) for _ in range(2))
+    for name in ("vertices", "faces", "uvs", "vertex_map"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+
+
 def test_normals_do_not_see_the_cuts():
     cut = unwrap(clean_body(surface(ring), 3000), 256)
     x, y, z = cut.vertices.T

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from trimesh import Scene, Trimesh
 from trimesh.exchange.gltf import export_glb
@@ -14,10 +15,14 @@ from trimesh.visual.material import PBRMaterial
 
 from realify.atomic import write_atomic
 from realify.bake import Textures
+from realify.setting_fields import SettingsError
 from realify.unwrap import UnwrappedMesh
+from sdf_fit.mesh import Mesh
+from sdf_fit.render.shading import linear_to_srgb
 
 # glTF's numbers, which are OpenGL's
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
+BODY_FORMATS = ("glb", "ply", "obj", "stl")
 SAMPLER = {"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}  # trilinear, clamped
 
 
@@ -77,6 +82,23 @@ def write_glb(
         tree_postprocessor=lambda tree: _complete(tree, name, extras or {}),
     )
     write_atomic(Path(path), data)
+
+
+def write_body(path: Path, mesh: Mesh, world_from_work: np.ndarray) -> None:
+    """Write an untextured mesh in its vertex colours, as the path's extension says: GLB, PLY, OBJ or STL.
+
+    Raises SettingsError for another extension, OSError where the file cannot be written.
+    """
+    kind = path.suffix[1:].lower()
+    if kind not in BODY_FORMATS:
+        raise SettingsError(f"{path} ends in {path.suffix!r}.", f"Choose one of .{', .'.join(BODY_FORMATS)}.")
+    world = mesh.transformed(world_from_work)
+    colors = np.full_like(mesh.vertices, 0.5) if mesh.colors is None else mesh.colors
+    if kind != "glb":  # glTF's vertex colours are linear, the others' sRGB
+        colors = linear_to_srgb(torch.from_numpy(colors)).numpy()
+    body = Trimesh(world.vertices, world.faces, vertex_colors=(colors * 255 + 0.5).astype(np.uint8), process=False)
+    data = body.export(file_type=kind)
+    write_atomic(path, data.encode() if isinstance(data, str) else data)
 
 
 def _complete(tree: dict[str, Any], name: str, extras: dict[str, Any]) -> None:

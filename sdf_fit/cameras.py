@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 SPHERE_RADIUS = 0.9  # a sketch's bounding sphere in the working frame
@@ -47,8 +48,13 @@ def distance_for_fill(fill: float, fovy: float, radius: float = SPHERE_RADIUS) -
     return radius / math.sin(math.atan(fill * math.tan(math.radians(fovy) / 2)))
 
 
-def sample_views(count: int, ranges: CameraRanges, generator: torch.Generator) -> list[View]:
-    """Random views whose azimuths are stratified, so that few views still look from all around."""
+def sample_views(
+    count: int, ranges: CameraRanges, generator: torch.Generator, aims: Tensor | None = None
+) -> list[View]:
+    """Random views whose azimuths are stratified, so that few views still look from all around.
+
+    A close-up looks towards one of the aims [N, 3] (points on the body), or near the centre without any.
+    """
 
     def uniform(low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand((), generator=generator))
@@ -62,15 +68,17 @@ def sample_views(count: int, ranges: CameraRanges, generator: torch.Generator) -
         fovy = uniform(*ranges.fovy)
         close_up = uniform(0.0, 1.0) < ranges.close_up_share
         fill = uniform(*(ranges.close_up_fill if close_up else ranges.fill))
-        target = _point_in_ball(0.55 * SPHERE_RADIUS, generator) if close_up else (0.0, 0.0, 0.0)
+        target = _close_up_target(aims, generator) if close_up else (0.0, 0.0, 0.0)
         views.append(View(azimuth, elevation, distance_for_fill(fill, fovy), fovy, target, close_up))
     return views
 
 
-def _point_in_ball(radius: float, generator: torch.Generator) -> tuple[float, float, float]:
-    direction = torch.randn(3, generator=generator)
-    length = radius * float(torch.rand((), generator=generator)) ** (1 / 3)
-    x, y, z = (direction / direction.norm() * length).tolist()
+def _close_up_target(aims: Tensor | None, generator: torch.Generator) -> tuple[float, float, float]:
+    if aims is None:
+        point = F.normalize(torch.randn(3, generator=generator), dim=0) * SPHERE_RADIUS / 2
+    else:
+        point = aims[int(torch.randint(len(aims), (), generator=generator))]
+    x, y, z = (0.6 * point).tolist()  # drawn inwards, so that the rim of the body does not fill half with nothing
     return x, y, z
 
 

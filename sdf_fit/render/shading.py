@@ -9,6 +9,7 @@ Shading on Mobile") to the split sum.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +27,33 @@ class Light:
     ground: tuple[float, float, float]
     direction: tuple[float, float, float]
     strength: float
+
+
+@dataclass(frozen=True)
+class Lights:
+    """A light for each of N points: sky, ground, unit direction [N, 3] and strength [N, 1]."""
+
+    sky: Tensor
+    ground: Tensor
+    direction: Tensor
+    strength: Tensor
+
+    @staticmethod
+    def stack(lights: Sequence[Light], device: torch.device | str = "cpu") -> Lights:
+        """One row a light."""
+
+        def rows(values: list) -> Tensor:
+            return torch.tensor(values, dtype=torch.float32, device=device)
+
+        return Lights(
+            rows([light.sky for light in lights]),
+            rows([light.ground for light in lights]),
+            F.normalize(rows([light.direction for light in lights]), dim=1),
+            rows([[light.strength] for light in lights]),
+        )
+
+    def __getitem__(self, index: Tensor) -> Lights:
+        return Lights(self.sky[index], self.ground[index], self.direction[index], self.strength[index])
 
 
 # what results are looked at under: bright enough that white stays below 1
@@ -50,24 +78,27 @@ def sample_light(camera: Tensor, generator: torch.Generator) -> Light:
     return Light(sky, (sky[0] * ground, sky[1] * ground, sky[2] * ground), (x, y, z), strength)
 
 
-def shade(material: Tensor, normal: Tensor, to_camera: Tensor, light: Light) -> Tensor:
-    """material [N, 5] (linear base colour, roughness, metallic), unit normal and to_camera [N, 3] → radiance [N, 3]."""
+def shade(material: Tensor, normal: Tensor, to_camera: Tensor, light: Light | Lights) -> Tensor:
+    """material [N, 5] (linear base colour, roughness, metallic), unit normal and to_camera [N, 3] → radiance [N, 3].
+
+    One light for all points, or one for each.
+    """
+    lights = Lights.stack([light], material.device) if isinstance(light, Light) else light
     base, roughness, metallic = material[:, :3], material[:, 3:4].clamp(0.08, 1.0), material[:, 4:5]
     diffuse, f0 = base * (1 - metallic), DIELECTRIC_F0 * (1 - metallic) + base * metallic
-    towards = F.normalize(normal.new_tensor(light.direction), dim=0)
     n_v = (normal * to_camera).sum(1, keepdim=True).clamp(1e-3, 1.0)
     reflected = 2 * n_v * normal - to_camera
 
-    radiance = diffuse * _sky(normal, light) + _sky_specular(f0, roughness, n_v) * _sky(reflected, light)
-    n_l = (normal @ towards)[:, None].clamp(min=0.0)
-    specular = _ggx(normal, to_camera, towards, n_v, n_l, roughness, f0)
-    return radiance + (diffuse + specular) * n_l * light.strength
+    radiance = diffuse * _sky(normal, lights) + _sky_specular(f0, roughness, n_v) * _sky(reflected, lights)
+    n_l = (normal * lights.direction).sum(1, keepdim=True).clamp(min=0.0)
+    specular = _ggx(normal, to_camera, lights.direction, n_v, n_l, roughness, f0)
+    return radiance + (diffuse + specular) * n_l * lights.strength
 
 
-def _sky(direction: Tensor, light: Light) -> Tensor:
+def _sky(direction: Tensor, lights: Lights) -> Tensor:
     """Radiance from around a direction: a linear blend from ground to sky over its height."""
     height = direction[:, 1:2] * 0.5 + 0.5
-    return direction.new_tensor(light.ground) * (1 - height) + direction.new_tensor(light.sky) * height
+    return lights.ground * (1 - height) + lights.sky * height
 
 
 def _sky_specular(f0: Tensor, roughness: Tensor, n_v: Tensor) -> Tensor:

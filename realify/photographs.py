@@ -1,0 +1,127 @@
+"""Random photographs of a body, as the prior is shown them: camera, light, background, and their words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from distill.prompts import view_word
+from distill.style import PromptStyle
+from realify.settings import Render
+from sdf_fit.cameras import CameraRanges, View, camera_positions, sample_views
+from sdf_fit.render import Rasterizer
+from sdf_fit.render.backgrounds import anything, around
+from sdf_fit.render.shading import Light, Lights, linear_to_srgb, sample_light, shade, shade_normals
+from sdf_fit.surface import Surface, draw
+
+Material = Callable[[Tensor], Tensor]  # points [N, 3] → [N, 5]
+Look = Literal["textured", "textureless", "normals"]
+
+CLAY = (0.5, 0.5, 0.5, 0.8, 0.0)  # linear base colour, roughness, metallic of the textureless look
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One photograph to take; background [S, S, 3] is linear, `background_word` None where no word describes it."""
+
+    view: View
+    light: Light
+    background: Tensor
+    background_word: str | None
+    view_word: str
+
+
+def camera_ranges(style: PromptStyle, close_up_share: float) -> CameraRanges:
+    """Where the prior likes its cameras: its own ranges if it brings some, else those of conventions.md."""
+    cameras = style.cameras
+    if cameras is None:
+        return CameraRanges(fovy=(40.0, 50.0), close_up_share=close_up_share)
+
+    def fill(distance: float) -> float:  # distance in radii of the bounding sphere
+        return math.tan(math.asin(1 / distance)) / math.tan(math.radians(cameras.fovy) / 2)
+
+    low, high = cameras.elevation
+    ranges = CameraRanges()
+    return CameraRanges(
+        fovy=(cameras.fovy, cameras.fovy),
+        fill=(fill(cameras.distance[1]), fill(cameras.distance[0])),
+        close_up_fill=(fill(cameras.close_up_distance[1]), fill(cameras.close_up_distance[0])),
+        elevation=(max(low, ranges.elevation[0]), min(high, ranges.elevation[1])),
+        high_elevation=(min(60.0, high), min(85.0, high)),
+        close_up_share=close_up_share,
+    )
+
+
+def sample_shots(
+    settings: Render, style: PromptStyle, size: int, aims: Tensor, generator: torch.Generator
+) -> list[Shot]:
+    """`settings.views` shots at S = size pixels; close-ups look towards one of the aims [N, 3]."""
+    views = sample_views(settings.views, camera_ranges(style, settings.close_up), generator, aims)
+    shots = []
+    for view, camera in zip(views, camera_positions(views), strict=True):
+        word, color = _background(settings, style, generator)
+        background = anything(size, generator) if color is None else around(color, size, generator)
+        words = view_word(style, view.azimuth, view.elevation, view.close_up)
+        shots.append(Shot(view, sample_light(camera, generator), background, word, words))
+    return shots
+
+
+def _background(
+    settings: Render, style: PromptStyle, generator: torch.Generator
+) -> tuple[str | None, tuple[float, float, float] | None]:
+    names = sorted(style.backgrounds)
+    if not names or float(torch.rand((), generator=generator)) < settings.random_background:
+        return None, None
+    name = names[int(torch.randint(len(names), (), generator=generator))]
+    return name, style.backgrounds[name]
+
+
+def sample_look(textureless: float, generator: torch.Generator) -> Look:
+    """How this step shows the body: in that share of the steps without its texture, as clay or as normals."""
+    if float(torch.rand((), generator=generator)) >= textureless:
+        return "textured"
+    return "normals" if float(torch.rand((), generator=generator)) < 0.5 else "textureless"
+
+
+def photograph(
+    renderer: Rasterizer,
+    surface: Surface,
+    material: Material,
+    shots: Sequence[Shot],
+    size: int,
+    supersample: int = 1,
+    look: Look = "textured",
+) -> Tensor:
+    """The shots as sRGB images [B, size, size, 3] in 0..1, with the gradient to surface and material."""
+    large = size * supersample
+    drawing = draw(renderer, surface, [shot.view for shot in shots], large)
+    device = surface.vertices.device
+    cameras = camera_positions([shot.view for shot in shots], device)
+    canvas = torch.stack([shot.background for shot in shots]).to(device)
+    if supersample > 1:
+        canvas = canvas.repeat_interleave(supersample, 1).repeat_interleave(supersample, 2)
+
+    hit = drawing.hit.view(-1).nonzero()[:, 0]
+    points, normals = drawing.position.reshape(-1, 3)[hit], drawing.normal.reshape(-1, 3)[hit]
+    normals = F.normalize(normals, dim=1)
+    image = hit // (large * large)
+    if look == "normals":
+        radiance = shade_normals(normals)
+    else:
+        surfaces = material(points) if look == "textured" else points.new_tensor(CLAY).expand(len(points), 5)
+        to_camera = F.normalize(cameras[image] - points, dim=1)
+        lights = Lights.stack([shot.light for shot in shots], device)
+        radiance = shade(surfaces, normals, to_camera, lights[image])
+    canvas = canvas.reshape(-1, 3).index_copy(0, hit, radiance).view(*drawing.hit.shape, 3)
+    canvas = renderer.antialias(canvas, drawing.rast, drawing.pos_clip, surface.faces)
+    if supersample > 1:
+        canvas = F.avg_pool2d(canvas.permute(0, 3, 1, 2), supersample).permute(0, 2, 3, 1)
+    return linear_to_srgb(canvas)
+
+

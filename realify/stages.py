@@ -1,0 +1,179 @@
+"""The two stages of score distillation on a body: SDS, then the paper's bridge (arXiv 2406.09417, B.1).
+
+A stage shows the prior random photographs of the body and descends the rule's gradient through the renderer, into
+the material and, at a lower learning rate, into the shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from distill.bridge import Bridge
+from distill.prior import Prior
+from distill.prompts import PromptTable
+from distill.rule import NonFiniteGradient, Rule
+from distill.schedule import TimestepRange, TimestepSchedule
+from distill.sds import SDS
+from distill.style import RuleDefaults
+from realify.photographs import Shot, photograph, sample_look, sample_shots
+from realify.settings import Settings
+from sdf_fit.body import Body
+from sdf_fit.fit import optimise
+from sdf_fit.losses import NonFiniteError, normal_consistency, sdf_terms, silhouette_loss
+from sdf_fit.render import Rasterizer
+from sdf_fit.surface import Surface
+from sdf_fit.targets import Targets
+
+BETAS = (0.9, 0.99)  # second moments that follow within a draft's few hundred steps
+LR_END = 0.3  # each stage's learning rates fall to this share, so that it settles
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage: its rule, how many steps, and from when in 0..1 of the stage which timesteps are drawn."""
+
+    name: str
+    steps: int
+    rule: Rule
+    timesteps: TimestepSchedule
+
+
+def plan_stages(settings: Settings, defaults: RuleDefaults) -> tuple[StagePlan, StagePlan]:
+    """SDS and bridge as the settings say; what they leave open is the prior's own default."""
+    sds, bridge = settings.sds, settings.bridge
+    scale = defaults.sds_guidance_scale if sds.guidance_scale is None else sds.guidance_scale
+    weight = defaults.bridge_weight if bridge.weight is None else bridge.weight
+    # `late_from` is a share of all steps, the schedule's of the stage's
+    late_from = sds.late_from * (sds.steps + bridge.steps) / max(sds.steps, 1)
+    first, late = TimestepRange(sds.t_min, sds.t_max), TimestepRange(sds.t_min, sds.t_max_late)
+    steady = TimestepRange(bridge.t_min, bridge.t_max)
+    return (
+        StagePlan("sds", sds.steps, SDS(scale), TimestepSchedule(first, late, min(late_from, 1.0))),
+        StagePlan("bridge", bridge.steps, Bridge(weight), TimestepSchedule(steady, steady, 0.0)),
+    )
+
+
+class StageRun:
+    """A stage in progress: body, optimiser and random draws, which together are its whole state.
+
+    A new stage begins with fresh optimiser moments: at the switch the gradient drops about a hundredfold, and
+    moments that remember the first stage would hold the second one still (method.md).
+    """
+
+    def __init__(
+        self,
+        plan: StagePlan,
+        body: Body,
+        prior: Prior,
+        prompts: PromptTable,
+        targets: Targets,
+        renderer: Rasterizer,
+        settings: Settings,
+        generator: torch.Generator,
+    ) -> None:
+        self.plan, self.body, self.prior, self.prompts = plan, body, prior, prompts
+        self.targets, self.renderer, self.settings, self.generator = targets, renderer, settings, generator
+        self.size = settings.render.resolution or prior.style.resolution
+        self.rule_state = plan.rule.init(prior)
+        self.pull = 0.0  # size of the distillation gradient of the current step
+        self.step = 0  # steps done
+        geometry = settings.geometry
+        body.shape.sdf.values.requires_grad_(geometry.lr > 0)
+        self.optimiser = torch.optim.Adam(
+            [
+                {"params": [body.shape.sdf.values], "initial_lr": geometry.lr, "name": "shape"},
+                {"params": list(body.material.parameters()), "initial_lr": settings.color.lr, "name": "material"},
+            ],
+            betas=BETAS,
+            eps=1e-15,  # the bridge's gradients are small, and Adam must not notice
+            fused=True,
+        )
+
+    def run(self, on_step: Callable[[float], None]) -> None:
+        """The steps that are left; on_step(loss) after each, which may raise to stop."""
+
+        def after_step(step: int, loss: float) -> None:
+            self.step = step + 1
+            on_step(loss)
+
+        optimise(
+            self.body.shape,
+            self._image_loss,
+            self._regulariser,
+            self.optimiser,
+            range(self.step, self.plan.steps),
+            after_step,
+            every=self.settings.geometry.every,
+        )
+
+    def at_rest(self) -> bool:
+        """Whether a checkpoint may be taken: the next step extracts the surface anew."""
+        return self.step % self.settings.geometry.every == 0 or self.step == self.plan.steps
+
+    def state(self) -> dict[str, Any]:
+        """Everything a later `restore` needs to go on to the very same result."""
+        return {
+            "stage": self.plan.name,
+            "step": self.step,
+            "body": self.body.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Back to where `state` was taken; the body is the state's own already (`Body.from_state`)."""
+        self.step = state["step"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+
+    def _image_loss(self, surface: Surface, step: int) -> Tensor:
+        """½‖gradient‖² per picture, whose derivative with respect to the prior's x is the rule's gradient."""
+        progress = step / self.plan.steps
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["initial_lr"] * (1 - (1 - LR_END) * progress)
+        settings = self.settings.render
+        shots = sample_shots(settings, self.prior.style, self.size, surface.vertices.detach(), self.generator)
+        look = sample_look(settings.textureless, self.generator)
+        images = photograph(
+            self.renderer, surface, self.body.material, shots, self.size, settings.supersample, look
+        )
+        x = self.prior.encode(images)
+        gradient = self._gradient(x.detach(), shots, step, progress)
+        self.pull = float(gradient.square().mean().sqrt())
+        return 0.5 * (x - (x.detach() - gradient)).square().sum() / len(x)
+
+    def _gradient(self, x: Tensor, shots: list[Shot], step: int, progress: float) -> Tensor:
+        device = self.prior.device
+        count = len(self.prior.schedule)
+        t = self.plan.timesteps.sample(len(x), progress, count, self.generator).to(device)
+        noise = torch.randn(x.shape, generator=self.generator).to(device)
+        prompts = self.prompts.batch(
+            [shot.view_word for shot in shots], [shot.background_word for shot in shots]
+        )
+        try:
+            gradient, self.rule_state = self.plan.rule.step(
+                self.rule_state, self.prior, x.to(device), t, noise, prompts
+            )
+        except NonFiniteGradient as error:
+            views = [f"azimuth {s.view.azimuth:.0f}°, elevation {s.view.elevation:.0f}°" for s in shots]
+            where = "; ".join(views[i] for i in error.images)
+            raise NonFiniteError(f"stage {self.plan.name}, step {step}, view {where}: {error}") from error
+        weight = self.settings.sds.weight if self.plan.name == "sds" else 1.0
+        return weight * gradient.to(x.device, x.dtype)
+
+    def _regulariser(self, surface: Surface, values: Tensor, step: int) -> Tensor:
+        """Weights are relative to the distillation gradient, so that they mean the same in both stages."""
+        geometry = self.settings.geometry
+        terms = sdf_terms(values)
+        total = geometry.eikonal * terms.eikonal + geometry.laplacian * terms.smoothness
+        if geometry.normal_consistency:
+            total = total + geometry.normal_consistency * normal_consistency(surface)
+        if geometry.keep_shape:
+            chosen = torch.randint(len(self.targets.views), (1,), generator=self.generator).tolist()
+            total = total + geometry.keep_shape * silhouette_loss(surface, self.targets, chosen, self.renderer)
+        return self.pull * self.size**2 * total

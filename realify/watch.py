@@ -1,0 +1,84 @@
+"""What happens after a step: tell of it, draw a preview now and then, leave a checkpoint, stop when asked to."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from realify.checkpoint import save_checkpoint
+from realify.events import Event, Stage, Stopped, Ticker
+from realify.previews import write_preview
+from realify.settings import Settings
+from realify.stages import StageRun
+from sdf_fit.render import Rasterizer
+
+log = logging.getLogger("realify")
+# Seconds a step of each stage takes beside the others, for the time left before it has been seen.
+SECONDS = {"read": 2.0, "fit": 0.15, "sds": 0.3, "bridge": 0.3, "bake": 4.0, "export": 4.0}
+
+
+class Watch:
+    """One job's eyes: events, warnings, previews, checkpoints and the wish to stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        on_event: Callable[[Event], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.settings, self.folder, self._should_stop = settings, folder, should_stop
+        self.warnings: list[str] = []
+        self._saved = time.monotonic()
+        totals = {"read": 1, "fit": settings.fit.steps, "sds": settings.sds.steps}
+        totals |= {"bridge": settings.bridge.steps, "bake": 2, "export": 2}
+        self._ticker = Ticker(on_event, [Stage(name, total, SECONDS[name]) for name, total in totals.items()])
+
+    def begin(self, stage: str, run: StageRun | None = None) -> None:
+        """The stage begins; one with a run is worth a checkpoint before its first step. Raises Stopped."""
+        self._ticker.tick(stage, 0)
+        if run is not None:
+            self._save(run)
+        self._stop_if_asked()
+
+    def resume(self, stage: str, step: int) -> None:
+        """The job goes on after `step` of the stage."""
+        self._ticker.resume(stage, step)
+
+    def done(self, stage: str, step: int, loss: float | None = None) -> None:
+        """`step` steps of a stage without checkpoints of its own are done. Raises Stopped."""
+        self._ticker.tick(stage, step, loss=loss)
+        self._stop_if_asked()
+
+    def warn(self, stage: str, *warnings: str) -> None:
+        """Tell the user something, in the events and in the log."""
+        for warning in warnings:
+            log.warning(warning)
+        if warnings:
+            self.warnings += warnings
+            self._ticker.tick(stage, 0, warnings=warnings)
+
+    def after_step(self, run: StageRun, renderer: Rasterizer, loss: float) -> None:
+        """A step of a distillation stage is done: the rule of `StageRun` says when it may be saved. Raises Stopped."""
+        preview, every = None, self.settings.checkpoint.preview_every
+        if every and run.step % every == 0:
+            preview = self.folder / "previews" / f"{run.plan.name}-{run.step:06d}.png"
+            write_preview(preview, run.body, renderer)
+        self._ticker.tick(run.plan.name, run.step, loss=loss, preview=preview)
+        if not run.at_rest():
+            return
+        stop = self._should_stop()
+        if stop or time.monotonic() - self._saved >= self.settings.checkpoint.every_seconds:
+            self._save(run)
+        if stop:
+            raise Stopped
+
+    def _save(self, run: StageRun) -> None:
+        save_checkpoint(self.folder, run.state())
+        self._saved = time.monotonic()
+
+    def _stop_if_asked(self) -> None:
+        if self._should_stop():
+            raise Stopped

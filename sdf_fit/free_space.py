@@ -1,0 +1,80 @@
+"""The start of the fit: a signed distance carved out of what the views see in front of the sketch.
+
+Sign rules from the mesh itself fail on strokes (open, overlapping, doubled faces). What holds for all of them: a
+point that a view sees in front of the surface, or beside it, is outside. Sheets too thin to leave any interior get
+a shell around them, so that nothing drawn disappears.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from sdf_fit.cameras import clip_from_work
+from sdf_fit.mesh import Mesh
+from sdf_fit.targets import Targets
+
+SHELL_CELLS = 0.75  # half thickness of the shell around a thin sheet, so that the grid cannot miss it
+
+
+def carve(targets: Targets, resolution: int, votes: int = 2) -> Tensor:
+    """Which grid vertices [R+1]^3 no `votes` views see as free space; bool, True inside."""
+    axis = torch.linspace(-1, 1, resolution + 1)
+    points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).view(-1, 3)
+    size = targets.mask.shape[1]
+    margin = 1.0 / resolution  # half a cell: depth maps are sampled, not exact
+    free = torch.zeros(len(points), dtype=torch.uint8)
+    for matrix, depth in zip(clip_from_work(targets.views), targets.depth, strict=True):
+        clip = points @ matrix[:, :3].T + matrix[:, 3]
+        col, row = (((clip[:, k] / clip[:, 3] + 1) * 0.5 * size).floor().long() for k in (0, 1))
+        in_picture = (col >= 0) & (col < size) & (row >= 0) & (row < size)
+        surface = depth.view(-1)[(row.clamp(0, size - 1) * size + col.clamp(0, size - 1))]
+        free += in_picture & (clip[:, 3] < surface - margin)
+    outside_all = points.norm(dim=1) > 1.0
+    return ((free < votes) & ~outside_all).view(resolution + 1, resolution + 1, resolution + 1)
+
+
+def initial_distance(mesh: Mesh, targets: Targets, resolution: int, seed: int) -> tuple[Tensor, Tensor]:
+    """SDF values [R+1]^3 to start from, and an upper bound [R+1]^3 on them that keeps thin sheets (inf elsewhere).
+
+    sdf = min(carved, distance to thin parts - half a shell), working units, negative inside.
+    """
+    cell = 2.0 / resolution
+    inside = carve(targets, resolution).numpy()
+    inside = ndimage.binary_opening(inside)  # single vertices are noise of the vote
+    carved = _signed_distance(inside) * cell
+    samples = _surface_samples(mesh, 40_000, seed)
+    outside_by = ndimage.map_coordinates(carved, ((samples + 1) / cell).T, order=1, mode="nearest")
+    thin = samples[outside_by > 1.25 * cell]
+    bound = np.full(inside.shape, np.inf, np.float32)
+    if len(thin):
+        axis = np.linspace(-1, 1, resolution + 1)
+        grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
+        distance, _ = cKDTree(thin).query(grid.reshape(-1, 3), distance_upper_bound=6 * cell)
+        bound = (distance.reshape(inside.shape) - SHELL_CELLS * cell).astype(np.float32)
+    values = np.minimum(np.clip(carved, -6 * cell, 6 * cell), bound).astype(np.float32)
+    bound[bound > cell] = np.inf
+    return torch.from_numpy(values), torch.from_numpy(bound)
+
+
+def _signed_distance(inside: np.ndarray) -> np.ndarray:
+    """Distance in cells to the boundary between inside and outside vertices, smoothed over a cell."""
+    if not inside.any():
+        return np.full(inside.shape, float(max(inside.shape)))
+    outer, inner = ndimage.distance_transform_edt(~inside), ndimage.distance_transform_edt(inside)
+    return ndimage.gaussian_filter(np.where(inside, 0.5 - inner, outer - 0.5), 0.7)
+
+
+def _surface_samples(mesh: Mesh, count: int, seed: int) -> np.ndarray:
+    """Points spread over the faces by area, [count, 3]."""
+    rng = np.random.default_rng(seed)
+    a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    face = rng.choice(len(area), count, p=area / area.sum())
+    u, v = rng.random((2, count, 1))
+    flip = u + v > 1
+    u, v = np.where(flip, 1 - u, u), np.where(flip, 1 - v, v)
+    return a[face] + u * (b - a)[face] + v * (c - a)[face]

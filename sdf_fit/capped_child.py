@@ -1,16 +1,19 @@
-"""Run one function in a fresh Python process with a memory cap, a time limit, and no way out to network or files.
+"""Run one function in a fresh Python process with a memory cap, a time limit, and no way out to network or
+files.
 
-Files of unknown origin are parsed here, and libraries that may crash (or whose licence keeps them apart) run here:
-a segfault, a hang or a flood of memory costs the caller one ChildError instead of its own process.
+Files of unknown origin are parsed here, and libraries that may crash (or whose licence keeps them apart) run
+here: a segfault, a hang or a flood of memory costs the caller one ChildError instead of its own process.
 
-The child is `python -m sdf_fit.capped_child FOLDER`; arguments and results travel as .npz files in FOLDER, a temporary
-folder of this call, and are never unpickled. Inside, an audit hook refuses sockets, sub-processes, and files outside
-the interpreter's own libraries, FOLDER and the one `readable` folder. The hook guards against honest libraries that
-follow a link out of a file (a texture's URL, a path with ..), not against hostile native code.
+The child is `python -m sdf_fit.capped_child FOLDER`; arguments and results travel as .npz files in FOLDER, a
+temporary folder of this call, and are never unpickled. Inside, an audit hook refuses sockets, sub-processes,
+and files outside the interpreter's own libraries, FOLDER and the one `readable` folder. The hook guards
+against honest libraries that follow a link out of a file (a texture's URL, a path with ..), not against
+hostile native code.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -27,16 +30,38 @@ import numpy as np
 Value = np.ndarray | str | float | int | bool
 
 POLL_SECONDS = 0.02
-REFUSED_EVENTS = ("socket.", "urllib.", "http.", "ftplib.", "smtplib.", "subprocess.", "os.system", "os.exec",
-                  "os.posix_spawn", "os.fork", "os.spawn", "os.startfile", "os.remove", "os.rename", "os.link",
-                  "os.symlink", "os.truncate", "os.chmod", "os.chown", "os.rmdir", "shutil.")  # fmt: skip
+REFUSED_EVENTS = (
+    "socket.",
+    "urllib.",
+    "http.",
+    "ftplib.",
+    "smtplib.",
+    "subprocess.",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.fork",
+    "os.spawn",
+    "os.startfile",
+    "os.remove",
+    "os.rename",
+    "os.link",
+    "os.symlink",
+    "os.truncate",
+    "os.chmod",
+    "os.chown",
+    "os.rmdir",
+    "shutil.",
+)
 
 
 class ChildError(RuntimeError):
-    """The child gave no result. `kind` is 'died', 'memory', 'slow' or 'raised'; for 'raised', `error_type` and
-    `error_args` are the exception's class name and its arguments as text."""
+    """The child gave no result. `kind` is 'died', 'memory', 'slow' or 'raised'; for 'raised', `error_type`
+    and `error_args` are the exception's class name and its arguments as text."""
 
-    def __init__(self, kind: str, message: str, error_type: str = "", error_args: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, kind: str, message: str, error_type: str = "", error_args: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.kind, self.error_type, self.error_args = kind, error_type, error_args
 
@@ -59,14 +84,22 @@ def run_capped(
     with tempfile.TemporaryDirectory(prefix="capped_child_") as folder_name:
         folder = Path(folder_name)
         _save(folder / "values.npz", values)
-        order = {"target": target, "memory_bytes": int(memory_bytes), "cpu_seconds": int(seconds) + 5,
-                 "readable": str(readable.resolve()) if readable else ""}  # fmt: skip
+        order = {
+            "target": target,
+            "memory_bytes": int(memory_bytes),
+            "cpu_seconds": int(seconds) + 5,
+            "readable": str(readable.resolve()) if readable else "",
+        }
         (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
         with open(folder / "log.txt", "wb") as log:
             child = subprocess.Popen(
                 [sys.executable, "-P", "-B", "-m", "sdf_fit.capped_child", folder_name],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(), start_new_session=True
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=_environment(),
+                start_new_session=True,
+            )
             try:
                 _watch(child, target, memory_bytes, seconds)
             finally:
@@ -75,7 +108,8 @@ def run_capped(
 
 
 def _environment() -> dict[str, str]:
-    """The parent's, with this package importable, and one thread for each numeric library (each costs address space)."""
+    """The parent's, with this package importable, and one thread for each numeric library (each costs address
+    space)."""
     here = str(Path(__file__).resolve().parents[1])
     paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -107,10 +141,10 @@ def _resident_bytes(pid: int) -> int:
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
     """End the child and whatever it started. On POSIX it leads a process group of its own."""
     if os.name == "posix":
-        try:
+        with contextlib.suppress(
+            ProcessLookupError, PermissionError
+        ):  # already gone (macOS says so by EPERM)
             os.killpg(child.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):  # already gone (macOS says so by EPERM)
-            pass
     elif child.poll() is None:
         child.kill()
     child.wait()
@@ -152,23 +186,29 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
-    """Hard limits where the system has them: Linux honours RLIMIT_AS; macOS refuses it, and Windows has none."""
+    """Hard limits where the system has them: Linux honours RLIMIT_AS; macOS refuses it, and Windows has
+    none."""
     if os.name != "posix":
         return
     import resource
 
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))  # ends a child whose parent was killed
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds)
+    )  # ends a child whose parent was killed
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _install_guard(folder: Path, readable: str) -> None:
-    """Refuse by audit hook (PEP 578): network, sub-processes, reading outside the roots, writing outside `folder`."""
+    """Refuse by audit hook (PEP 578): network, sub-processes, reading outside the roots, writing outside
+    `folder`."""
     real_folder = os.path.realpath(folder)
     libraries = (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))
     roots = {os.path.realpath(root) for root in (*libraries, *filter(None, [readable]))}
-    code_roots = {os.path.realpath(root) for root in filter(None, sys.path)}  # e.g. a checkout: its modules alone
+    code_roots = {
+        os.path.realpath(root) for root in filter(None, sys.path)
+    }  # e.g. a checkout: its modules alone
     code_suffixes = (".py", ".pyc", ".so", ".pyd", ".dylib")
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -183,7 +223,9 @@ def _install_guard(folder: Path, readable: str) -> None:
     def guard(event: str, arguments: tuple[Any, ...]) -> None:
         if event.startswith(REFUSED_EVENTS):
             raise PermissionError(f"{event} is refused while reading a file of unknown origin")
-        if event != "open" or not isinstance(arguments[0], str | bytes):  # a number is a file that is already open
+        if event != "open" or not isinstance(
+            arguments[0], str | bytes
+        ):  # a number is a file that is already open
             return
         path = os.path.realpath(os.fsdecode(arguments[0]))
         wants_write = bool((arguments[2] or 0) & writing) or any(c in (arguments[1] or "") for c in "wax+")
@@ -191,7 +233,9 @@ def _install_guard(folder: Path, readable: str) -> None:
             return
         if wants_write or not readable_path(path):
             verb = "writing" if wants_write else "reading"
-            raise PermissionError(f"{verb} {path} is refused: it lies outside the folder of the file that is read")
+            raise PermissionError(
+                f"{verb} {path} is refused: it lies outside the folder of the file that is read"
+            )
 
     sys.addaudithook(guard)
 

@@ -1,7 +1,8 @@
 """A sketch: strokes read from a file, cleaned, in the working frame, with the way back to where they stood.
 
-The file is parsed in a capped child (sketch_parsing.py), what comes back is checked, cleaned (sketch_cleaning.py) and
-moved into the working frame: the smallest bounding sphere at the origin with radius .9, the front towards +Z.
+The file is parsed in a capped child (sketch_parsing.py), what comes back is checked, cleaned
+(sketch_cleaning.py) and moved into the working frame: the smallest bounding sphere at the origin with radius
+.9, the front towards +Z.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Sketch:
-    """mesh in the working frame with colours; world_from_work [4, 4] float64 takes it to Y-up metres where the sketch
-    stood; stroke_width, the typical full width of a stroke in working units; warnings for the user; the file's name."""
+    """mesh in the working frame with colours; world_from_work [4, 4] float64 takes it to Y-up metres where
+    the sketch stood; stroke_width, the typical full width of a stroke in working units; warnings for the
+    user; the file's name."""
 
     mesh: Mesh
     world_from_work: np.ndarray
@@ -66,7 +68,8 @@ def read_sketch(
         path: the file; only its own folder is read, and no URL.
         up: the file's up axis, "y", "z" or "auto" (z for STL, y otherwise).
         scale: metres per unit of the file.
-        front: azimuth in degrees of the sketch's front, 0 = +Z, 90 = +X (after the up axis is set). It turns the
+        front: azimuth in degrees of the sketch's front, 0 = +Z, 90 = +X (after the up axis is set). It turns
+        the
             working frame alone: the result still lands where the sketch stood.
         limits: what reading may cost; Limits() by default.
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sdf_fit.sketch_error import SketchError
 from sdf_fit.sketch_shape import component_sizes, enclosing_sphere, face_areas, face_components, weld
@@ -20,8 +21,9 @@ GROUND_NAME = re.compile(r"grid|ground|floor|gizmo|axes", re.IGNORECASE)
 
 @dataclass
 class Strokes:
-    """Triangles and lines while they are cleaned: vertices [V, 3] Y-up metres, colors [V, 4] linear rgba, faces [F, 3]
-    and segments [S, 2] with the number of their part, names [P] and alpha cutoffs [P] of the parts; dropped counts."""
+    """Triangles and lines while they are cleaned: vertices [V, 3] Y-up metres, colors [V, 4] linear rgba,
+    faces [F, 3] and segments [S, 2] with the number of their part, names [P] and alpha cutoffs [P] of the
+    parts; dropped counts."""
 
     vertices: np.ndarray
     colors: np.ndarray
@@ -46,18 +48,20 @@ class Strokes:
         self.faces, self.segments = number[self.faces], number[self.segments]
         return int(np.count_nonzero(~used))
 
-    def keep_faces(self, keep: np.ndarray, what: str) -> None:
-        self.drop(what, np.count_nonzero(~keep))
+    def keep_faces(self, keep: ArrayLike, what: str) -> None:
+        keep = np.asarray(keep)
+        self.drop(what, int(np.count_nonzero(~keep)))
         self.faces, self.face_part = self.faces[keep], self.face_part[keep]
 
-    def keep_segments(self, keep: np.ndarray, what: str) -> None:
-        self.drop(what, np.count_nonzero(~keep))
+    def keep_segments(self, keep: ArrayLike, what: str) -> None:
+        keep = np.asarray(keep)
+        self.drop(what, int(np.count_nonzero(~keep)))
         self.segments, self.segment_part = self.segments[keep], self.segment_part[keep]
 
 
 def clean(strokes: Strokes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """vertices [V, 3] float64, faces [F, 3] int64, colors [V, 3] float32 of the strokes alone; `strokes.dropped` says
-    how much of what was left out. Raises SketchError where nothing is left."""
+    """vertices [V, 3] float64, faces [F, 3] int64, colors [V, 3] float32 of the strokes alone;
+    `strokes.dropped` says how much of what was left out. Raises SketchError where nothing is left."""
     steps = (
         _drop_broken,
         _drop_invisible,
@@ -100,7 +104,7 @@ def _nothing_left(strokes: Strokes) -> SketchError:
 
 def _drop_broken(strokes: Strokes) -> None:
     """Faces and lines at a vertex that is not a finite number of metres."""
-    good = (np.abs(strokes.vertices) < FARTHEST).all(axis=1)  # false for NaN as well
+    good = np.all(np.abs(strokes.vertices) < FARTHEST, axis=1)  # false for NaN as well
     strokes.keep_faces(good[strokes.faces].all(axis=1), "faces at a point that is no number")
     strokes.keep_segments(good[strokes.segments].all(axis=1), "lines at a point that is no number")
 
@@ -190,7 +194,8 @@ def _lines_to_tubes(strokes: Strokes) -> None:
 
 
 def _meeting(strokes: Strokes) -> np.ndarray:
-    """Segments with one vertex number for each place, so that strokes saved as loose segments hang together."""
+    """Segments with one vertex number for each place, so that strokes saved as loose segments hang
+    together."""
     used = np.unique(strokes.segments)
     places = weld(strokes.vertices[used])
     first = np.unique(places, return_index=True)[1]
@@ -219,9 +224,9 @@ def _drop_doubled(strokes: Strokes) -> None:
 def _drop_particles(strokes: Strokes) -> None:
     """Loose triangles and quads, small against the body: sparkles and snow.
 
-    Ribbons that a painter cut into quads look the same one by one; so nothing is dropped where the loose ones are
-    half or more of all the area, where they are few, or where one lies on larger strokes (its neighbours drawn in the
-    same part) and so may be a piece of them.
+    Ribbons that a painter cut into quads look the same one by one; so nothing is dropped where the loose ones
+    are half or more of all the area, where they are few, or where one lies on larger strokes (its neighbours
+    drawn in the same part) and so may be a piece of them.
     """
     component = face_components(weld(strokes.vertices)[strokes.faces])
     sizes = component_sizes(strokes.vertices, strokes.faces, component)
@@ -244,8 +249,9 @@ def _drop_particles(strokes: Strokes) -> None:
 def _pieces_of_strokes(
     strokes: Strokes, component: np.ndarray, in_loose: np.ndarray, sizes: np.ndarray
 ) -> np.ndarray:
-    """[C] true for loose components that touch (within a tenth of their size) a larger stroke of the same part."""
-    from scipy.spatial import cKDTree
+    """[C] true for loose components that touch (within a tenth of their size) a larger stroke of the same
+    part."""
+    from scipy.spatial import KDTree
 
     touching = np.zeros(len(sizes), dtype=bool)
     for part in np.unique(strokes.face_part[in_loose]).tolist():
@@ -255,6 +261,6 @@ def _pieces_of_strokes(
             continue
         mine = np.flatnonzero(of_part & in_loose)
         corners = strokes.vertices[strokes.faces[mine]].reshape(-1, 3)
-        near = cKDTree(body).query(corners)[0].reshape(-1, 3).min(axis=1) < 0.1 * sizes[component[mine]]
+        near = KDTree(body).query(corners)[0].reshape(-1, 3).min(axis=1) < 0.1 * sizes[component[mine]]
         touching[component[mine[near]]] = True
     return touching

@@ -1,4 +1,5 @@
-"""Colours of sketch files as linear rgb and alpha per vertex, whatever type and space the file keeps them in."""
+"""Colours of sketch files as linear rgb and alpha per vertex, whatever type and space the file keeps them
+in."""
 
 from __future__ import annotations
 
@@ -17,13 +18,15 @@ def linear_from_srgb(srgb: np.ndarray) -> np.ndarray:
 
 
 def unit_floats(values: np.ndarray) -> np.ndarray:
-    """Integers divided by their type's largest value (glTF's normalised attributes), floats as they are; float32."""
+    """Integers divided by their type's largest value (glTF's normalised attributes), floats as they are;
+    float32."""
     divisor = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1.0
     return (values / divisor).astype(np.float32)
 
 
 def rgba(colors: np.ndarray | None, count: int, *, srgb: bool) -> np.ndarray | None:
-    """[count, 3 or 4] colours of any type as linear [count, 4] float32 in 0..1; None where they do not fit."""
+    """[count, 3 or 4] colours of any type as linear [count, 4] float32 in 0..1; None where they do not
+    fit."""
     if colors is None or np.ndim(colors) != 2 or len(colors) != count or colors.shape[1] not in (3, 4):
         return None
     unit = np.nan_to_num(unit_floats(colors), nan=1.0, posinf=1.0, neginf=0.0)
@@ -45,8 +48,9 @@ def open_image(data: bytes) -> Image.Image:
 def sample(image: Image.Image, uv: np.ndarray) -> np.ndarray:
     """Linear rgb [V, 3] of an sRGB texture at uv [V, 2], row 0 of the image at v = 0, repeating; bilinear.
 
-    Brush textures are stamps: their rgb is meaningless where they are transparent, and a stroke's vertices lie just
-    there. So a texture with transparent pixels gives its alpha-weighted mean colour everywhere, and never its alpha.
+    Brush textures are stamps: their rgb is meaningless where they are transparent, and a stroke's vertices
+    lie just there. So a texture with transparent pixels gives its alpha-weighted mean colour everywhere, and
+    never its alpha.
     """
     pixels = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255.0
     linear, alpha = linear_from_srgb(pixels[..., :3]), pixels[..., 3:]

@@ -1,47 +1,42 @@
 """glTF and GLB sketches, through trimesh's reader (runs in the capped child).
 
-trimesh reads plain triangles well; it drops triangle fans, line strips and a line's indices, keeps only eight bits of
-a colour, and loses nodes below a camera. So the header is first rewritten into what it reads well: one mesh a
-primitive, plain indexed triangles (a line a-b as the triangle a, b, b), colours as a custom attribute, no cameras, no
-lights, buffers already loaded and checked. glTF 2.0 specification: chapters 3 and 4.4 (GLB).
+trimesh reads plain triangles well; it drops triangle fans, line strips and a line's indices, keeps only eight
+bits of a colour, and loses nodes below a camera. So the header is first rewritten into what it reads well:
+one mesh a primitive, plain indexed triangles (a line a-b as the triangle a, b, b), colours as a custom
+attribute, no cameras, no lights, buffers already loaded and checked. glTF 2.0 specification: chapters 3 and
+4.4 (GLB).
 """
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 from trimesh.exchange.gltf import load_gltf
 
 from sdf_fit.sketch_colors import PLAIN, open_image, rgba, sample, unit_floats
 from sdf_fit.sketch_error import SketchError
-from sdf_fit.sketch_files import read_beside
+from sdf_fit.sketch_gltf_file import check_extensions, gltf_json, load_buffers, load_resource, split_glb
 from sdf_fit.sketch_part import VISIBLE_ALPHA, Part, Parts, check_counts
 
 POINTS, LINES, LINE_LOOP, LINE_STRIP, TRIANGLES, TRIANGLE_STRIP, TRIANGLE_FAN = range(7)
 COMPONENT_TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 TYPE_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
-GEOMETRY_EXTENSIONS = (
-    "KHR_draco_mesh_compression",
-    "EXT_meshopt_compression",
-    "KHR_mesh_quantization",
-    "EXT_mesh_gpu_instancing",
-)
 
 
 def read_gltf(path: Path, max_vertices: int) -> Parts:
     """Every visible or invisible primitive of the file's scene as a placed Part."""
     header, binary = (
-        split_glb(path.read_bytes()) if path.suffix.lower() == ".glb" else (_json(path.read_bytes()), None)
+        split_glb(path.read_bytes())
+        if path.suffix.lower() == ".glb"
+        else (gltf_json(path.read_bytes()), None)
     )
-    _check_extensions(header)
+    check_extensions(header)
     found = Parts()
-    rewriter = _Rewriter(header, _buffers(header, binary, path.parent), max_vertices, path.parent, found)
+    rewriter = _Rewriter(header, load_buffers(header, binary, path.parent), max_vertices, path.parent, found)
     rewritten, buffers = rewriter.rewrite()
     loaded = load_gltf(io.BytesIO(json.dumps(rewritten).encode()), resolver=buffers, skip_materials=True)
     frames = {loaded["base_frame"]: np.eye(4)}
@@ -59,71 +54,6 @@ def read_gltf(path: Path, max_vertices: int) -> Parts:
         found.parts.append(part.placed(matrix))
     found.parts.reverse()  # trimesh walks the nodes from the last to the first
     return found
-
-
-def split_glb(data: bytes) -> tuple[dict[str, Any], bytes | None]:
-    """The JSON header and the binary chunk of a GLB; raises SketchError where it is none or is cut short."""
-    if data[:4] != b"glTF":
-        raise SketchError("unreadable", "The file does not begin like a GLB.", "Give it its right extension.")
-    version, length = np.frombuffer(data[4:12], "<u4")
-    if version != 2 or length > len(data):
-        raise SketchError(
-            "truncated",
-            f"The GLB (version {version}) announces {length:,} bytes and has {len(data):,}.",
-            "Only whole glTF 2.0 files are read: copy or export it again.",
-        )
-    chunks: dict[bytes, bytes] = {}
-    position = 12
-    while position + 8 <= length:
-        size, kind = (
-            int(np.frombuffer(data[position : position + 4], "<u4")[0]),
-            data[position + 4 : position + 8],
-        )
-        if position + 8 + size > len(data):
-            raise SketchError(
-                "truncated", "A chunk of the GLB is cut short.", "Copy or export the file again."
-            )
-        chunks.setdefault(kind, data[position + 8 : position + 8 + size])
-        position += 8 + size
-    return _json(chunks.get(b"JSON", b"")), chunks.get(b"BIN\0")
-
-
-def _json(data: bytes) -> dict[str, Any]:
-    header = json.loads(data.decode("utf-8-sig"))
-    if not isinstance(header, dict) or not str(header.get("asset", {}).get("version", "2.0")).startswith(
-        "2."
-    ):
-        raise SketchError(
-            "unreadable", "The header is not one of glTF 2.0.", "Export the sketch as glTF 2.0."
-        )
-    return header
-
-
-def _check_extensions(header: dict[str, Any]) -> None:
-    """Geometry that only an extension can decode must not silently come out as zeros."""
-    used = {*header.get("extensionsRequired", []), *header.get("extensionsUsed", [])}
-    if wrong := sorted(used.intersection(GEOMETRY_EXTENSIONS)):
-        raise SketchError(
-            "compressed",
-            f"The geometry is stored by {', '.join(wrong)}.",
-            "Export again with compression, quantisation and instancing switched off.",
-        )
-
-
-def _buffers(header: dict[str, Any], binary: bytes | None, folder: Path) -> list[bytes]:
-    buffers = []
-    for index, buffer in enumerate(header.get("buffers", [])):
-        if "uri" not in buffer and (index > 0 or binary is None):
-            raise SketchError("broken", f"Buffer {index} has no data.", "Export the sketch again.")
-        buffers.append(_resource(buffer["uri"], folder) if "uri" in buffer else binary or b"")
-    return buffers
-
-
-def _resource(uri: str, folder: Path) -> bytes:
-    """A data: URI decoded, or a file beside the sketch."""
-    if uri.startswith("data:"):
-        return base64.b64decode(uri.partition(",")[2])
-    return read_beside(folder, unquote(uri))
 
 
 def _has_volume(matrix: np.ndarray) -> bool:
@@ -200,7 +130,8 @@ class _Rewriter:
         return nodes + extra
 
     def _primitive(self, mesh: dict[str, Any], primitive: dict[str, Any]) -> int | None:
-        """Add one primitive as a mesh of plain triangles; its number, or None where it has nothing to draw."""
+        """Add one primitive as a mesh of plain triangles; its number, or None where it has nothing to
+        draw."""
         mode, attributes = primitive.get("mode", TRIANGLES), primitive["attributes"]
         position = self.header["accessors"][attributes["POSITION"]]
         if mode == POINTS:
@@ -311,9 +242,12 @@ class _Rewriter:
         return colors, float(info["material"].get("alphaCutoff", 0.5)) if masked else VISIBLE_ALPHA
 
     def _image(self, texture: dict[str, Any]) -> Any:
-        """The texture's image, or None with a note where it cannot be read: a sketch is more than its texture."""
+        """The texture's image, or None with a note where it cannot be read: a sketch is more than its
+        texture."""
         source = self.header["textures"][texture["index"]].get("source")
-        if source is not None and source not in self.images:
+        if source is None:  # an extension's image format
+            return None
+        if source not in self.images:
             entry = self.header["images"][source]
             try:
                 self.images[source] = open_image(self._image_bytes(entry))
@@ -322,11 +256,11 @@ class _Rewriter:
                 self.found.notes.append(
                     f"texture {entry.get('name') or entry.get('uri', source)!s:.80} left out: {error}"
                 )
-        return self.images.get(source)
+        return self.images[source]
 
     def _image_bytes(self, entry: dict[str, Any]) -> bytes:
         if "uri" in entry:
-            return _resource(entry["uri"], self.folder)
+            return load_resource(entry["uri"], self.folder)
         view = self.views[entry["bufferView"]]
         start = int(view.get("byteOffset", 0))
         return self.buffers[view["buffer"]][start : start + int(view["byteLength"])]

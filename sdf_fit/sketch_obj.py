@@ -1,9 +1,11 @@
-"""OBJ sketches through trimesh's reader, with what it leaves out: polylines and counting back from the end."""
+"""OBJ sketches through trimesh's reader, with what it leaves out: polylines and counting back from the
+end."""
 
 from __future__ import annotations
 
 import io
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +136,7 @@ def _polylines(text: str, resolver: BesideResolver) -> list[Part]:
         diffuse = _line_color(text, name, resolver)
         if diffuse is not None:
             colors = (np.ones_like(colors) if own is None else own) * diffuse
-        if len(segments) and not (0 <= segments.min() and segments.max() < len(rows)):
+        if len(segments) and not (segments.min() >= 0 and segments.max() < len(rows)):
             raise SketchError(
                 "broken", f"A line points past the {len(rows)} vertices.", "Export the sketch again."
             )
@@ -152,7 +154,7 @@ def _segments_by_material(text: str) -> dict[str, np.ndarray]:
             material = rest.strip()
             continue
         points = [int(word.split("/")[0]) - 1 for word in rest.split()]
-        segments.setdefault(material, []).extend(zip(points, points[1:], strict=False))
+        segments.setdefault(material, []).extend(pairwise(points))
     return {name: np.array(pairs, dtype=np.int64).reshape(-1, 2) for name, pairs in segments.items()}
 
 

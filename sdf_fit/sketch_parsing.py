@@ -1,7 +1,8 @@
 """From a sketch file to plain arrays. Runs in the capped child: import it from nowhere else.
 
-Every format is read by trimesh; what it leaves out is added in sketch_gltf.py and sketch_obj.py. Colours come out
-linear: glTF's vertex colours and factors are linear, its textures and all colours of PLY and OBJ are sRGB.
+Every format is read by trimesh; what it leaves out is added in sketch_gltf.py and sketch_obj.py. Colours come
+out linear: glTF's vertex colours and factors are linear, its textures and all colours of PLY and OBJ are
+sRGB.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from sdf_fit.sketch_part import Part, Parts, check_counts
 
 
 def parse(path: str, max_vertices: int, max_faces: int) -> dict[str, Any]:
-    """The sketch as arrays, see Parts.as_arrays; raises SketchError, or whatever the format's reader raises."""
+    """The sketch as arrays, see Parts.as_arrays; raises SketchError, or whatever the format's reader
+    raises."""
     file = Path(path)
     suffix = file.suffix.lower()
     if suffix in (".glb", ".gltf"):

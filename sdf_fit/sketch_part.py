@@ -1,4 +1,5 @@
-"""One part of a sketch file as the readers give it: a primitive, a group, or a whole file's triangles and lines."""
+"""One part of a sketch file as the readers give it: a primitive, a group, or a whole file's triangles and
+lines."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ VISIBLE_ALPHA = 0.5 / 255  # below half of the smallest 8-bit step nothing is dr
 
 @dataclass(frozen=True)
 class Part:
-    """vertices [V, 3] float64 in file units, faces [F, 3] int64, segments [S, 2] int64 (lines without faces), colors
-    [V, 4] float32 linear rgb and alpha; a vertex whose alpha is below `cutoff` is not drawn."""
+    """vertices [V, 3] float64 in file units, faces [F, 3] int64, segments [S, 2] int64 (lines without faces),
+    colors [V, 4] float32 linear rgb and alpha; a vertex whose alpha is below `cutoff` is not drawn."""
 
     name: str
     vertices: np.ndarray
@@ -33,10 +34,10 @@ class Part:
     def check_indices(self) -> None:
         """Raises SketchError where a face or line points past the vertices."""
         for what, indices in (("face", self.faces), ("line", self.segments)):
-            if len(indices) and not (0 <= indices.min() and indices.max() < len(self.vertices)):
+            if len(indices) and not (indices.min() >= 0 and indices.max() < len(self.vertices)):
                 raise SketchError(
                     "broken",
-                    f"A {what} of part '{self.name}' points at vertex {int(indices.max())} of {len(self.vertices)}.",
+                    f"A {what} of '{self.name}' points at vertex {indices.max()} of {len(self.vertices)}.",
                     "The file is damaged: export the sketch again.",
                 )
 
@@ -53,7 +54,8 @@ class Parts:
     notes: list[str] = field(default_factory=list)
 
     def as_arrays(self, max_vertices: int, max_faces: int) -> dict[str, Any]:
-        """All parts joined into plain arrays, checked against the limits before any memory is spent on them."""
+        """All parts joined into plain arrays, checked against the limits before any memory is spent on
+        them."""
         check_counts(sum(len(part.vertices) for part in self.parts), max_vertices, "vertices")
         check_counts(sum(len(part.faces) + len(part.segments) for part in self.parts), max_faces, "faces")
         for part in self.parts:

@@ -36,7 +36,8 @@ def face_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def component_sizes(vertices: np.ndarray, faces: np.ndarray, component: np.ndarray) -> np.ndarray:
-    """[C] diagonal of the bounding box of each component's faces; C is the largest number in component [F], plus 1."""
+    """[C] diagonal of the bounding box of each component's faces; C is the largest number in component [F],
+    plus 1."""
     count = int(component.max()) + 1
     low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
     for corner in range(3):
@@ -64,8 +65,8 @@ def enclosing_sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _sphere_by_pivoting(points: np.ndarray) -> tuple[np.ndarray, float]:
-    """The sphere of at most four points grows by the farthest point outside until there is none: each step is the
-    smallest sphere of five points. Gaertner 1999, "Fast and robust smallest enclosing balls"."""
+    """The sphere of at most four points grows by the farthest point outside until there is none: each step is
+    the smallest sphere of five points. Gaertner 1999, "Fast and robust smallest enclosing balls"."""
     support, centre, radius = points[:1], points[0].astype(np.float64), 0.0
     for _ in range(200):
         distances = np.linalg.norm(points - centre, axis=1)
@@ -95,10 +96,12 @@ def _small_sphere(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def stroke_width(vertices: np.ndarray, faces: np.ndarray) -> float:
-    """Typical full width of a stroke: the area-weighted median over connected components, in units of the vertices.
+    """Typical full width of a stroke: the area-weighted median over connected components, in units of the
+    vertices.
 
-    A sheet of area A has a boundary B of at least 2 sqrt(pi A) (the isoperimetric inequality): a ribbon, of width
-    2 A / B. With less boundary it is a tube or hull of volume V, of width 4 V / A (exact for a long round tube).
+    A sheet of area A has a boundary B of at least 2 sqrt(pi A) (the isoperimetric inequality): a ribbon, of
+    width 2 A / B. With less boundary it is a tube or hull of volume V, of width 4 V / A (exact for a long
+    round tube).
     """
     places = weld(vertices)[faces]
     component = face_components(places)

@@ -10,8 +10,9 @@ import numpy as np
 def sweep(points: np.ndarray, radii: np.ndarray | float, sides: int = 8) -> tuple[np.ndarray, np.ndarray]:
     """A closed tube along points [N, 3] (N >= 2, none repeated in a row) with radii [N] or one for all.
 
-    Returns vertices [N * sides + 2, 3] and faces [F, 3] int64, outward. The cross-section is carried along without
-    twist (Wang et al. 2008, "Computation of rotation minimizing frames", here by projection onto the next plane).
+    Returns vertices [N * sides + 2, 3] and faces [F, 3] int64, outward. The cross-section is carried along
+    without twist (Wang et al. 2008, "Computation of rotation minimizing frames", here by projection onto the
+    next plane).
     """
     count = len(points)
     steps = np.diff(points, axis=0)
@@ -59,7 +60,8 @@ def _without_twist(tangents: np.ndarray) -> np.ndarray:
 def chains(segments: np.ndarray) -> list[list[int]]:
     """Segments [S, 2] joined at shared vertices into runs of vertex numbers; each segment is walked once.
 
-    A run starts at an end or a fork, so that a long stroke stays one run and a star becomes its arms; loops close.
+    A run starts at an end or a fork, so that a long stroke stays one run and a star becomes its arms; loops
+    close.
     """
     neighbours: dict[int, set[int]] = defaultdict(set)
     for a, b in segments.tolist():

@@ -91,7 +91,8 @@ def parse_and_lie(path: str, max_vertices: int, max_faces: int) -> dict[str, Any
 
 
 def parse_all(folder: str, max_vertices: int, max_faces: int) -> dict[str, Any]:
-    """What the parser makes of every file in a folder: 'name|key' for its arrays, 'name|error' for what it raised."""
+    """What the parser makes of every file in a folder: 'name|key' for its arrays, 'name|error' for what it
+    raised."""
     from sdf_fit.sketch_parsing import parse
 
     found: dict[str, Any] = {}

@@ -1,12 +1,13 @@
 """The ten hard sketches: what real exports of painting programs get wrong, as files built in code.
 
-Each builder writes its file into a folder and returns the path; `*_truth` give the closed body that was drawn, in the
-file's frame (Y-up metres) for measuring precision and recall. All are deterministic.
+Each builder writes its file into a folder and returns the path; `*_truth` give the closed body that was
+drawn, in the file's frame (Y-up metres) for measuring precision and recall. All are deterministic.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import trimesh
@@ -27,7 +28,7 @@ def u8(color: tuple[int, ...], count: int) -> np.ndarray:
 def strip_faces(count: int) -> np.ndarray:
     """Faces of a ribbon whose vertices are left, right, left, right, ... [2 * count]."""
     left = 2 * np.arange(count - 1)[:, None]
-    return np.concatenate([left + [0, 1, 2], left + [2, 1, 3]])
+    return np.concatenate([left + np.array([0, 1, 2]), left + np.array([2, 1, 3])])
 
 
 def vase_radius(t: np.ndarray) -> np.ndarray:
@@ -42,7 +43,8 @@ def vase_point(t: np.ndarray, angle: np.ndarray | float) -> np.ndarray:
 
 
 def vase_strips(seed: int = 1) -> list[np.ndarray]:
-    """Left-right vertex lists: 24 upright ribbons 5 mm apart at the belly, frames jittered, and two closing spirals."""
+    """Left-right vertex lists: 24 upright ribbons 5 mm apart at the belly, frames jittered, and two closing
+    spirals."""
     rng = np.random.default_rng(seed)
     strips = []
     t = np.linspace(0.0, 1.0, 48)
@@ -107,7 +109,8 @@ CHAIR_PLACE = np.array([-0.4, 0.0, 0.7])
 
 
 def chair_paths() -> list[tuple[np.ndarray, float]]:
-    """Centre lines and radii of the chair's tubes: legs, seat slats, back. It faces +Z, and its left arm is longer."""
+    """Centre lines and radii of the chair's tubes: legs, seat slats, back. It faces +Z, and its left arm is
+    longer."""
     corners = [(-0.2, -0.2), (0.2, -0.2), (-0.2, 0.2), (0.2, 0.2)]
     paths = [(np.array([[x, 0, z], [x, 0.23, z], [x, 0.47, z]]), 0.03) for x, z in corners]
     paths += [
@@ -180,7 +183,7 @@ def quads(centres: np.ndarray, size: float, seed: int) -> tuple[np.ndarray, np.n
     signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
     vertices = centres[:, None] + signs[:, :1] * across[0][:, None] + signs[:, 1:] * across[1][:, None]
     start = 4 * np.arange(len(centres))[:, None]
-    return vertices.reshape(-1, 3), np.concatenate([start + [0, 1, 2], start + [0, 2, 3]])
+    return vertices.reshape(-1, 3), np.concatenate([start + np.array([0, 1, 2]), start + np.array([0, 2, 3])])
 
 
 def splatter(folder: Path) -> Path:
@@ -217,7 +220,8 @@ def zero_tail_truth() -> Mesh:
 
 
 def zero_tail(folder: Path, *, zeros: int = 1_000_000) -> Path:
-    """6: the rest of a painter's buffer: a million zero vertices, drawn as faces without area at the origin."""
+    """6: the rest of a painter's buffer: a million zero vertices, drawn as faces without area at the
+    origin."""
     stroke = zero_tail_truth()
     vertices = np.concatenate(
         [stroke.vertices[stroke.faces].reshape(-1, 3), np.zeros((zeros, 3), np.float32)]
@@ -229,11 +233,12 @@ def zero_tail(folder: Path, *, zeros: int = 1_000_000) -> Path:
 
 
 def units_axes(folder: Path) -> list[tuple[Path, dict[str, object], np.ndarray]]:
-    """7: one chair in five files, each with its options for read_sketch and the [4, 4] matrix that takes the plain
-    chair's place to the place where this one stands (Y-up metres): plain, x10, x100 Z-up, turned, mirrored node."""
+    """7: one chair in five files, each with its options for read_sketch and the [4, 4] matrix that takes the
+    plain chair's place to the place where this one stands (Y-up metres): plain, x10, x100 Z-up, turned,
+    mirrored node."""
     soup, color = _chair_soup(), (140, 90, 50, 255)
 
-    def write(name: str, vertices: np.ndarray, flip: bool = False, **node: object) -> Path:
+    def write(name: str, vertices: np.ndarray, flip: bool = False, **node: Any) -> Path:
         faces = np.arange(len(vertices)).reshape(-1, 3)
         writer = GltfWriter()
         primitive = writer.primitive(vertices, faces[:, ::-1] if flip else faces, u8(color, len(vertices)))
@@ -257,8 +262,8 @@ def units_axes(folder: Path) -> list[tuple[Path, dict[str, object], np.ndarray]]
 
 
 def taper_degenerate(folder: Path) -> Path:
-    """8: ribbons that taper to nothing, frames repeated so that 18 % of the faces have no area, a stroke of one
-    point, and a NaN vertex."""
+    """8: ribbons that taper to nothing, frames repeated so that 18 % of the faces have no area, a stroke of
+    one point, and a NaN vertex."""
     t = np.concatenate(
         [np.linspace(0, 1, 41), [0.2, 0.4, 0.5, 0.6, 0.8] * 2]
     )  # ten frames come twice or thrice
@@ -282,7 +287,8 @@ def taper_degenerate(folder: Path) -> Path:
 
 
 def alpha_scene(folder: Path) -> Path:
-    """9: the vase among strokes of alpha 0, blended particles, a camera, a light of zero scale, and a ground grid."""
+    """9: the vase among strokes of alpha 0, blended particles, a camera, a light of zero scale, and a ground
+    grid."""
     body, faces = _strips_part(vase_strips())
     writer = GltfWriter()
     blend = writer.material(alphaMode="BLEND", doubleSided=True)
@@ -325,7 +331,8 @@ def huge(folder: Path, *, batches: int = 20, strokes: int = 3000) -> Path:
         angle = 1.2 * t[None, :, None]
         along = np.cos(angle) * pole[0] + np.sin(angle) * np.cross(side, pole[0])
         along *= 0.5
-        pair = np.stack([along - 0.008 * side, along + 0.008 * side], axis=2).reshape(-1, 3) + [0, 1, 0]
+        pair = np.stack([along - 0.008 * side, along + 0.008 * side], axis=2).reshape(-1, 3)
+        pair[:, 1] += 1.0
         tail = np.zeros((size - len(pair), 3))  # to the full batch
         starts = 2 * frames * np.arange(per_batch)[:, None, None]
         faces = (strip_faces(frames)[None] + starts).reshape(-1, 3)

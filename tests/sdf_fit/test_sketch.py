@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
 from PIL import Image
+from trimesh.visual.color import ColorVisuals
 
 from sdf_fit.sketch import Limits, SketchError, read_sketch
 from sdf_fit.sketch_shape import enclosing_sphere, stroke_width
@@ -57,7 +59,7 @@ def test_options_out_of_range(tmp_path: Path) -> None:
     BOX.export(tmp_path / "box.ply")
     for options in ({"up": "x"}, {"scale": 0.0}, {"scale": float("nan")}, {"front": float("inf")}):
         with pytest.raises(ValueError, match="wanted"):
-            read_sketch(tmp_path / "box.ply", **options)
+            read_sketch(tmp_path / "box.ply", **options)  # type: ignore[arg-type]
 
 
 def test_front_turns_the_working_frame_and_not_the_world(tmp_path: Path) -> None:
@@ -88,7 +90,7 @@ def test_gltf_colors_are_linear_and_multiply(tmp_path: Path, kind: str) -> None:
 
 def test_ply_and_obj_colors_are_srgb(tmp_path: Path) -> None:
     box = BOX.copy()
-    box.visual.vertex_colors = np.tile([128, 128, 255, 255], (8, 1))
+    box.visual = ColorVisuals(box, vertex_colors=np.tile([128, 128, 255, 255], (8, 1)))
     box.export(tmp_path / "box.ply")
     text = "".join(f"v {x} {y} {z} 0.5 0.5 1.0\n" for x, y, z in CORNERS)
     (tmp_path / "box.obj").write_text(text + "".join(f"f {a + 1} {b + 1} {c + 1}\n" for a, b, c in FACES))
@@ -141,6 +143,7 @@ def test_gltf_lines_become_tubes(tmp_path: Path, mode: int) -> None:
     sketch = read_sketch(writer.write(tmp_path / "lines.glb"))
     solid = trimesh.Trimesh(sketch.mesh.vertices, sketch.mesh.faces)
     assert mode == 2 or (solid.is_watertight and solid.volume > 0)
+    assert sketch.mesh.colors is not None
     np.testing.assert_allclose(sketch.mesh.colors, [[1, 0, 0]] * len(sketch.mesh.vertices))
     assert sketch.stroke_width == pytest.approx(
         0.016, rel=0.2
@@ -188,7 +191,9 @@ def test_nodes_under_a_camera_and_nested_matrices(tmp_path: Path) -> None:
 def test_ribbons_cut_into_quads_are_no_particles(tmp_path: Path) -> None:
     t = np.linspace(0, 6 * np.pi, 300)
     path = np.stack([np.cos(t), t / 10, np.sin(t)], axis=-1)
-    quads = np.stack([path[:-1], path[1:], path[1:] + [0, 0.1, 0], path[:-1] + [0, 0.1, 0]], axis=1)
+    quads = np.stack(
+        [path[:-1], path[1:], path[1:] + np.array([0, 0.1, 0]), path[:-1] + np.array([0, 0.1, 0])], axis=1
+    )
     quads = quads.mean(axis=1, keepdims=True) + 0.9 * (
         quads - quads.mean(axis=1, keepdims=True)
     )  # none touches
@@ -226,9 +231,9 @@ def test_enclosing_sphere_is_the_smallest() -> None:
 def test_stroke_width_of_ribbons_tubes_and_both() -> None:
     t = np.linspace(0, 3, 60)
     line = np.stack([t, np.sin(t), 0 * t], axis=-1)
-    ribbon = np.stack([line, line + [0, 0, 0.1]], axis=1).reshape(-1, 3)
+    ribbon = np.stack([line, line + np.array([0, 0, 0.1])], axis=1).reshape(-1, 3)
     left = 2 * np.arange(59)[:, None]
-    ribbon_faces = np.concatenate([left + [0, 1, 2], left + [2, 1, 3]])
+    ribbon_faces = np.concatenate([left + np.array([0, 1, 2]), left + np.array([2, 1, 3])])
     assert stroke_width(ribbon, ribbon_faces) == pytest.approx(0.1, rel=0.05)
     assert stroke_width(*sweep(line, 0.05, sides=16)) == pytest.approx(0.1, rel=0.05)
 
@@ -239,6 +244,6 @@ def test_tubes_are_closed_and_runs_complete() -> None:
     assert solid.is_watertight and solid.volume > 0
     star = np.array([[0, 1], [1, 2], [2, 3], [5, 6], [6, 7], [7, 5], [8, 9], [8, 10], [8, 11]])
     runs = chains(star)
-    walked = {frozenset(pair) for run in runs for pair in zip(run, run[1:], strict=False)}
+    walked = {frozenset(pair) for run in runs for pair in pairwise(run)}
     assert walked == {frozenset(pair) for pair in star.tolist()}
     assert sorted(len(run) for run in runs) == [2, 2, 2, 4, 4]

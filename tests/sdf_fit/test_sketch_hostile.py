@@ -1,4 +1,5 @@
-"""Hostile and broken files cost one clear SketchError: no crash, no hang, nothing read outside their folder."""
+"""Hostile and broken files cost one clear SketchError: no crash, no hang, nothing read outside their
+folder."""
 
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ def check_sound(sketch: Sketch) -> None:
 
 
 def check_all(expected: dict[Path, str], monkeypatch: pytest.MonkeyPatch) -> dict[Path, str]:
-    """The text of what each file came to. All are parsed in one capped child, and not a child each, for speed alone:
-    had one of them crashed it or hung, none would have a result."""
+    """The text of what each file came to. All are parsed in one capped child, and not a child each, for speed
+    alone: had one of them crashed it or hung, none would have a result."""
     (folder,) = {path.parent for path in expected}
     values = {"folder": str(folder), "max_vertices": LIMITS.vertices, "max_faces": LIMITS.faces}
     limits = {"memory_bytes": LIMITS.memory_bytes, "seconds": LIMITS.seconds, "readable": folder}

@@ -15,6 +15,7 @@ from trimesh.visual.material import PBRMaterial
 
 from realify.atomic import write_atomic
 from realify.bake import Textures
+from realify.mesh_measures import vertex_normals
 from realify.setting_fields import SettingsError
 from realify.unwrap import UnwrappedMesh
 from sdf_fit.mesh import Mesh
@@ -24,6 +25,7 @@ from sdf_fit.render.shading import linear_to_srgb
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 BODY_FORMATS = ("glb", "ply", "obj", "stl")
 SAMPLER = {"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}  # trilinear, clamped
+PAINT = {"metallicFactor": 0.0, "roughnessFactor": 0.85}  # under vertex colours; glTF's default is metal
 
 
 def write_glb(
@@ -49,13 +51,7 @@ def write_glb(
         ValueError: world_from_work mirrors, flattens or is not finite.
         OSError: the file cannot be written.
     """
-    world_from_work = np.asarray(world_from_work, np.float64)
-    if not (np.isfinite(world_from_work).all() and np.linalg.det(world_from_work[:3, :3]) > 0):
-        raise ValueError(f"this placement mirrors or flattens: {world_from_work.tolist()}")
-    linear = world_from_work[:3, :3]
-    translation = np.eye(4)
-    translation[:3, 3] = world_from_work[:3, 3]
-
+    linear = _linear_part(world_from_work)
     material = PBRMaterial(
         name=name,
         baseColorTexture=Image.fromarray(textures.base_color),
@@ -73,41 +69,69 @@ def write_glb(
         visual=TextureVisuals(uv=mesh.uvs * [1, -1] + [0, 1], material=material),
         process=False,
     )
-    scene = Scene()
-    scene.add_geometry(body, node_name=name, geom_name=name, transform=translation)
-    data = export_glb(
-        scene,
-        include_normals=True,
-        unitize_normals=True,
-        tree_postprocessor=lambda tree: _complete(tree, name, extras or {}),
-    )
-    write_atomic(Path(path), data)
+    write_atomic(path, _glb(body, world_from_work, name, extras or {}))
 
 
 def write_body(path: Path, mesh: Mesh, world_from_work: np.ndarray) -> None:
     """Write an untextured mesh in its vertex colours, as the path's extension says: GLB, PLY, OBJ or STL.
 
-    Raises SettingsError for another extension, OSError where the file cannot be written.
+    Raises SettingsError for another extension, ValueError and OSError as `write_glb`.
     """
     kind = path.suffix[1:].lower()
     if kind not in BODY_FORMATS:
         raise SettingsError(f"{path} ends in {path.suffix!r}.", f"Choose one of .{', .'.join(BODY_FORMATS)}.")
-    world = mesh.transformed(world_from_work)
+    linear = _linear_part(world_from_work)
     colors = np.full_like(mesh.vertices, 0.5) if mesh.colors is None else mesh.colors
     if kind != "glb":  # glTF's vertex colours are linear, the others' sRGB
         colors = linear_to_srgb(torch.from_numpy(colors)).numpy()
-    body = Trimesh(world.vertices, world.faces, vertex_colors=(colors * 255 + 0.5).astype(np.uint8), process=False)
-    data = body.export(file_type=kind)
-    write_atomic(path, data.encode() if isinstance(data, str) else data)
+    body = Trimesh(
+        mesh.vertices @ linear.T,
+        mesh.faces,
+        vertex_normals=vertex_normals(mesh.vertices, mesh.faces) @ np.linalg.inv(linear),
+        vertex_colors=(colors * 255 + 0.5).astype(np.uint8),
+        process=False,
+    )
+    if kind == "glb":
+        data = _glb(body, world_from_work, path.stem, {})
+    else:
+        body.apply_translation(np.asarray(world_from_work)[:3, 3])
+        exported: Any = body.export(file_type=kind)
+        data = exported.encode() if isinstance(exported, str) else exported
+    write_atomic(path, data)
+
+
+def _linear_part(world_from_work: np.ndarray) -> np.ndarray:
+    """Turn and scale [3, 3] of a placement; ValueError where it would turn a mesh inside out."""
+    linear = np.asarray(world_from_work, np.float64)[:3, :3]
+    if not (np.isfinite(world_from_work).all() and np.linalg.det(linear) > 0):
+        raise ValueError(f"this placement mirrors or flattens: {np.asarray(world_from_work).tolist()}")
+    return linear
+
+
+def _glb(body: Trimesh, world_from_work: np.ndarray, name: str, extras: dict[str, Any]) -> bytes:
+    """The file's bytes; `body` is turned and scaled, but not yet moved."""
+    translation = np.eye(4)
+    translation[:3, 3] = np.asarray(world_from_work)[:3, 3]
+    scene = Scene()
+    scene.add_geometry(body, node_name=name, geom_name=name, transform=translation)
+    return export_glb(
+        scene,
+        include_normals=True,
+        unitize_normals=True,
+        tree_postprocessor=lambda tree: _complete(tree, name, extras),
+    )
 
 
 def _complete(tree: dict[str, Any], name: str, extras: dict[str, Any]) -> None:
-    """Add what trimesh leaves out: how textures are sampled, what buffers are for, and our extras."""
+    """Add what trimesh leaves out: how textures are sampled, what buffers are for, a material, our extras."""
     tree["asset"]["generator"] = "Realify"
-    tree["samplers"] = [SAMPLER]
-    for texture in tree["textures"]:
-        texture["sampler"] = 0
+    if "textures" in tree:
+        tree["samplers"] = [SAMPLER]
+        for texture in tree["textures"]:
+            texture["sampler"] = 0
+    tree.setdefault("materials", [{"name": name, "pbrMetallicRoughness": PAINT}])
     for primitive in tree["meshes"][0]["primitives"]:
+        primitive["material"] = 0
         targets = {primitive["indices"]: ELEMENT_ARRAY_BUFFER}
         targets |= dict.fromkeys(primitive["attributes"].values(), ARRAY_BUFFER)
         for accessor, target in targets.items():

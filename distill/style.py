@@ -44,12 +44,14 @@ class RuleDefaults:
     """Constants of the two stages that suit the prior; by default the paper's for Stable Diffusion in 3D.
 
     `bridge_lr_scale` is the second stage's learning rate as a share of the first's: Adam normalises its
-    gradient and does not feel `bridge_weight`, and the bridge has no mode to stop at.
+    gradient and does not feel `bridge_weight`, and the bridge has no mode to stop at. `keep_colors` says how firmly
+    to hold to the colours that were there before: a large prior knows better, a small one forgets them.
     """
 
     sds_guidance_scale: float = 100.0
     bridge_weight: float = 1.0
     bridge_lr_scale: float = 1.0
+    keep_colors: float = 0.0
     sampling_guidance_scale: float = 7.5
     sds_timesteps: TimestepSchedule = field(default_factory=TimestepSchedule)
     bridge_timesteps: TimestepSchedule = field(default_factory=lambda: TimestepSchedule(narrow_from=0.0))
@@ -128,6 +130,7 @@ def _defaults(card: dict[str, Any]) -> RuleDefaults:
         sds_guidance_scale=float(card["sds_guidance_scale"]),
         bridge_weight=float(card["bridge_weight"]),
         bridge_lr_scale=float(card["bridge_lr_scale"]),
+        keep_colors=float(card["keep_colors"]),
         sampling_guidance_scale=float(card["sampling_guidance_scale"]),
         sds_timesteps=timesteps("sds_timesteps"),
         bridge_timesteps=timesteps("bridge_timesteps"),

@@ -15,9 +15,10 @@ from realify.setting_fields import JsonValue, Row, SettingsError, choice, free, 
 
 
 def _require_order(group: str, values: Any, low: str, high: str) -> None:
-    if getattr(values, low) >= getattr(values, high):
+    lower, higher = getattr(values, low), getattr(values, high)
+    if lower is not None and higher is not None and lower >= higher:
         raise SettingsError(
-            f"{group}.{low} is {getattr(values, low)}, {group}.{high} is {getattr(values, high)}.",
+            f"{group}.{low} is {lower}, {group}.{high} is {higher}.",
             f"{group}.{low} has to be the smaller one.",
         )
 
@@ -85,6 +86,9 @@ class Color:
 
     lr: float = number(0.01, 1e-6, 1.0, "learning rate of the material field")
     smoothness: float = number(0.01, 0.0, 1000.0, "weight against speckles; relative, as above")
+    keep: float | None = number(
+        None, 0.0, 1000.0, "weight that holds to the sketch's colours; relative, as above; none: the prior's own"
+    )
 
 
 @dataclass(frozen=True)
@@ -94,10 +98,12 @@ class Sds:
     steps: int = number(2000, 0, 100_000, "optimisation steps")
     guidance_scale: float | None = number(None, 0.0, 1000.0, "strength of the prompt; none: the prior's own")
     weight: float = number(1.0, 0.0, 1000.0, "weight of the gradient")
-    t_min: float = number(0.02, 0.0, 1.0, "lowest diffusion time drawn")
-    t_max: float = number(0.98, 0.0, 1.0, "highest diffusion time drawn at first")
-    t_max_late: float = number(0.5, 0.0, 1.0, "highest diffusion time drawn later")
-    late_from: float = number(0.2, 0.0, 1.0, "share of all steps after which it is later")
+    t_min: float | None = number(None, 0.0, 1.0, "lowest diffusion time drawn; none: the prior's own")
+    t_max: float | None = number(None, 0.0, 1.0, "highest diffusion time drawn at first; none: the prior's own")
+    t_max_late: float | None = number(None, 0.0, 1.0, "highest diffusion time drawn later; none: the prior's own")
+    late_from: float | None = number(
+        None, 0.0, 1.0, "share of the stage's steps after which it is later; none: the prior's own"
+    )
 
     def __post_init__(self) -> None:
         _require_order("sds", self, "t_min", "t_max")
@@ -110,8 +116,11 @@ class Bridge:
 
     steps: int = number(500, 0, 100_000, "optimisation steps")
     weight: float | None = number(None, 0.0, 1000.0, "weight of the gradient; none: the prior's own")
-    t_min: float = number(0.02, 0.0, 1.0, "lowest diffusion time drawn")
-    t_max: float = number(0.5, 0.0, 1.0, "highest diffusion time drawn")
+    lr_scale: float | None = number(
+        None, 0.0, 10.0, "this stage's learning rates beside the first's; none: the prior's own"
+    )
+    t_min: float | None = number(None, 0.0, 1.0, "lowest diffusion time drawn; none: the prior's own")
+    t_max: float | None = number(None, 0.0, 1.0, "highest diffusion time drawn; none: the prior's own")
 
     def __post_init__(self) -> None:
         _require_order("bridge", self, "t_min", "t_max")

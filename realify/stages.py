@@ -24,38 +24,60 @@ from realify.photographs import Shot, photograph, sample_look, sample_shots
 from realify.settings import Settings
 from sdf_fit.body import Body
 from sdf_fit.fit import optimise
-from sdf_fit.losses import NonFiniteError, normal_consistency, sdf_terms, silhouette_loss
+from sdf_fit.losses import (
+    NonFiniteError,
+    color_drift,
+    normal_consistency,
+    sdf_terms,
+    silhouette_loss,
+    speckle,
+)
 from sdf_fit.render import Rasterizer
 from sdf_fit.surface import Surface
 from sdf_fit.targets import Targets
 
 BETAS = (0.9, 0.99)  # second moments that follow within a draft's few hundred steps
+COLOR_POINTS = 4096  # of the surface, at which each step looks at the colours themselves
 LR_END = 0.3  # each stage's learning rates fall to this share, so that it settles
 
 
 @dataclass(frozen=True)
 class StagePlan:
-    """One stage: its rule, how many steps, and from when in 0..1 of the stage which timesteps are drawn."""
+    """One stage: its rule, how many steps, which timesteps when, and its learning rates beside the settings'."""
 
     name: str
     steps: int
     rule: Rule
     timesteps: TimestepSchedule
+    lr_scale: float = 1.0
 
 
 def plan_stages(settings: Settings, defaults: RuleDefaults) -> tuple[StagePlan, StagePlan]:
     """SDS and bridge as the settings say; what they leave open is the prior's own default."""
     sds, bridge = settings.sds, settings.bridge
-    scale = defaults.sds_guidance_scale if sds.guidance_scale is None else sds.guidance_scale
-    weight = defaults.bridge_weight if bridge.weight is None else bridge.weight
-    # `late_from` is a share of all steps, the schedule's of the stage's
-    late_from = sds.late_from * (sds.steps + bridge.steps) / max(sds.steps, 1)
-    first, late = TimestepRange(sds.t_min, sds.t_max), TimestepRange(sds.t_min, sds.t_max_late)
-    steady = TimestepRange(bridge.t_min, bridge.t_max)
+    own_sds, own_bridge = defaults.sds_timesteps, defaults.bridge_timesteps
+    first = TimestepRange(_or(sds.t_min, own_sds.first.low), _or(sds.t_max, own_sds.first.high))
+    later = TimestepRange(first.low, _or(sds.t_max_late, own_sds.later.high))
+    steady = TimestepRange(_or(bridge.t_min, own_bridge.later.low), _or(bridge.t_max, own_bridge.later.high))
     return (
-        StagePlan("sds", sds.steps, SDS(scale), TimestepSchedule(first, late, min(late_from, 1.0))),
-        StagePlan("bridge", bridge.steps, Bridge(weight), TimestepSchedule(steady, steady, 0.0)),
+        StagePlan(
+            "sds",
+            sds.steps,
+            SDS(_or(sds.guidance_scale, defaults.sds_guidance_scale)),
+            TimestepSchedule(first, later, _or(sds.late_from, own_sds.narrow_from)),
+        ),
+        StagePlan(
+            "bridge",
+            bridge.steps,
+            Bridge(_or(bridge.weight, defaults.bridge_weight)),
+            TimestepSchedule(steady, steady, 0.0),
+            _or(bridge.lr_scale, defaults.bridge_lr_scale),
+        ),
     )
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
 
 
 class StageRun:
@@ -80,7 +102,8 @@ class StageRun:
         self.targets, self.renderer, self.settings, self.generator = targets, renderer, settings, generator
         self.size = settings.render.resolution or prior.style.resolution
         self.rule_state = plan.rule.init(prior)
-        self.pull = 0.0  # size of the distillation gradient of the current step
+        self.keep_colors = _or(settings.color.keep, prior.style.defaults.keep_colors)
+        self.pull = 0.0  # size of the current distillation gradient: its root mean square times the pixels
         self.step = 0  # steps done
         geometry = settings.geometry
         body.shape.sdf.values.requires_grad_(geometry.lr > 0)
@@ -135,17 +158,31 @@ class StageRun:
         """½‖gradient‖² per picture, whose derivative with respect to the prior's x is the rule's gradient."""
         progress = step / self.plan.steps
         for group in self.optimiser.param_groups:
-            group["lr"] = group["initial_lr"] * (1 - (1 - LR_END) * progress)
+            group["lr"] = group["initial_lr"] * self.plan.lr_scale * (1 - (1 - LR_END) * progress)
         settings = self.settings.render
         shots = sample_shots(settings, self.prior.style, self.size, surface.vertices.detach(), self.generator)
-        look = sample_look(settings.textureless, self.generator)
+        # a surface that stands still learns nothing from a picture without its texture
+        textureless = settings.textureless if surface.vertices.requires_grad else 0.0
+        look = sample_look(textureless, self.generator)
         images = photograph(
             self.renderer, surface, self.body.material, shots, self.size, settings.supersample, look
         )
         x = self.prior.encode(images)
         gradient = self._gradient(x.detach(), shots, step, progress)
-        self.pull = float(gradient.square().mean().sqrt())
-        return 0.5 * (x - (x.detach() - gradient)).square().sum() / len(x)
+        self.pull = float(gradient.square().mean().sqrt()) * self.size**2
+        loss = 0.5 * (x - (x.detach() - gradient)).square().sum() / len(x)
+        return loss + self.pull * self._color_terms(surface)
+
+    def _color_terms(self, surface: Surface) -> Tensor:
+        """Speckles, and drift from the sketch's colours, at random points of the surface."""
+        color, body = self.settings.color, self.body
+        points = surface.sample(COLOR_POINTS, self.generator)
+        total = color.smoothness * speckle(body.material, points, self.generator)
+        if self.keep_colors:
+            with torch.no_grad():
+                drawn = body.drawn(points)[:, :3]
+            total = total + self.keep_colors * color_drift(body.material(points)[:, :3], drawn)
+        return total
 
     def _gradient(self, x: Tensor, shots: list[Shot], step: int, progress: float) -> Tensor:
         device = self.prior.device
@@ -176,4 +213,4 @@ class StageRun:
         if geometry.keep_shape:
             chosen = torch.randint(len(self.targets.views), (1,), generator=self.generator).tolist()
             total = total + geometry.keep_shape * silhouette_loss(surface, self.targets, chosen, self.renderer)
-        return self.pull * self.size**2 * total
+        return self.pull * total

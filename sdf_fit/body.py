@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
 
@@ -42,19 +44,24 @@ class Shape(nn.Module):
 
 
 class Body(nn.Module):
-    """A shape with its material."""
+    """A shape with its material; `drawn` is the material as the sketch had it and stands still."""
 
-    def __init__(self, shape: Shape, material: MaterialField) -> None:
+    def __init__(self, shape: Shape, material: MaterialField, drawn: MaterialField | None = None) -> None:
         super().__init__()
         self.shape, self.material = shape, material
+        self.drawn = (drawn or deepcopy(material)).requires_grad_(False)
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor], extractor: Extractor, device: torch.device | str) -> Body:
         """The body whose `state_dict` this is."""
         state = {name: tensor.to(device) for name, tensor in state.items()}
+
+        def field(prefix: str) -> MaterialField:
+            mine = {name: tensor for name, tensor in state.items() if name.startswith(prefix)}
+            return MaterialField.from_state({name.removeprefix(prefix): tensor for name, tensor in mine.items()})
+
         shape = Shape(SdfGrid.from_values(state["shape.sdf.values"]), state["shape.bound"], extractor)
-        material = {name: tensor for name, tensor in state.items() if name.startswith("material.")}
-        return cls(shape, MaterialField.from_state({n.removeprefix("material."): t for n, t in material.items()}))
+        return cls(shape, field("material."), field("drawn."))
 
     def surface(self) -> Surface:
         """See `Shape.surface`."""

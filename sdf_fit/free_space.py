@@ -1,8 +1,8 @@
 """The start of the fit: a signed distance carved out of what the views see in front of the sketch.
 
-Sign rules from the mesh itself fail on strokes (open, overlapping, doubled faces). What holds for all of them: a
-point that a view sees in front of the surface, or beside it, is outside. Sheets too thin to leave any interior get
-a shell around them, so that nothing drawn disappears.
+Sign rules from the mesh itself fail on strokes (open, overlapping, doubled faces). What holds for all of
+them: a point that a view sees in front of the surface, or beside it, is outside. Sheets too thin to leave any
+interior get a shell around them, so that nothing drawn disappears.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy import ndimage
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from sdf_fit.cameras import clip_from_work
@@ -18,6 +18,7 @@ from sdf_fit.mesh import Mesh
 from sdf_fit.targets import Targets
 
 SHELL_CELLS = 0.75  # half thickness of the shell around a thin sheet, so that the grid cannot miss it
+SPECK_VERTICES = 8
 
 
 def carve(targets: Targets, resolution: int, votes: int = 2) -> Tensor:
@@ -38,26 +39,31 @@ def carve(targets: Targets, resolution: int, votes: int = 2) -> Tensor:
 
 
 def initial_distance(mesh: Mesh, targets: Targets, resolution: int, seed: int) -> tuple[Tensor, Tensor]:
-    """SDF values [R+1]^3 to start from, and an upper bound [R+1]^3 on them that keeps thin sheets (inf elsewhere).
+    """SDF values [R+1]^3 to start from, and an upper bound [R+1]^3 on them that keeps thin sheets (else inf).
 
     sdf = min(carved, distance to thin parts - half a shell), working units, negative inside.
     """
     cell = 2.0 / resolution
     inside = carve(targets, resolution).numpy()
-    inside = ndimage.binary_opening(inside)  # single vertices are noise of the vote
-    carved = _signed_distance(inside) * cell
-    samples = _surface_samples(mesh, 40_000, seed)
+    carved = _signed_distance(_without_specks(inside)) * cell
+    samples = mesh.surface_points(40_000, seed)
     outside_by = ndimage.map_coordinates(carved, ((samples + 1) / cell).T, order=1, mode="nearest")
     thin = samples[outside_by > 1.25 * cell]
     bound = np.full(inside.shape, np.inf, np.float32)
     if len(thin):
         axis = np.linspace(-1, 1, resolution + 1)
         grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
-        distance, _ = cKDTree(thin).query(grid.reshape(-1, 3), distance_upper_bound=6 * cell)
+        distance, _ = KDTree(thin).query(grid.reshape(-1, 3), distance_upper_bound=6 * cell)
         bound = (distance.reshape(inside.shape) - SHELL_CELLS * cell).astype(np.float32)
     values = np.minimum(np.clip(carved, -6 * cell, 6 * cell), bound).astype(np.float32)
     bound[bound > cell] = np.inf
     return torch.from_numpy(values), torch.from_numpy(bound)
+
+
+def _without_specks(inside: np.ndarray) -> np.ndarray:
+    """Pieces of a few vertices are noise of the vote; a tube hardly thicker than a cell is one large piece."""
+    part, count = ndimage.label(inside)
+    return (np.bincount(part.ravel(), minlength=count + 1) >= SPECK_VERTICES)[part] & inside
 
 
 def _signed_distance(inside: np.ndarray) -> np.ndarray:
@@ -66,15 +72,3 @@ def _signed_distance(inside: np.ndarray) -> np.ndarray:
         return np.full(inside.shape, float(max(inside.shape)))
     outer, inner = ndimage.distance_transform_edt(~inside), ndimage.distance_transform_edt(inside)
     return ndimage.gaussian_filter(np.where(inside, 0.5 - inner, outer - 0.5), 0.7)
-
-
-def _surface_samples(mesh: Mesh, count: int, seed: int) -> np.ndarray:
-    """Points spread over the faces by area, [count, 3]."""
-    rng = np.random.default_rng(seed)
-    a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    face = rng.choice(len(area), count, p=area / area.sum())
-    u, v = rng.random((2, count, 1))
-    flip = u + v > 1
-    u, v = np.where(flip, 1 - u, u), np.where(flip, 1 - v, v)
-    return a[face] + u * (b - a)[face] + v * (c - a)[face]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,10 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sdf_fit.render import Rasterizer
+from sdf_fit.render.shading import linear_to_srgb
 from sdf_fit.surface import Surface, draw, soft_mask
 from sdf_fit.targets import Targets
 
 DEPTH_CAP = 0.1  # working units; further off is a hole or an occlusion, not a distance
+COLOR_FREEDOM = 0.12  # sRGB, 0..1
+SPECKLE_SIZE = 0.01  # working units
 BAND_CELLS = 2.5  # the terms look at grid vertices this close to the surface
 
 
@@ -42,6 +46,21 @@ def mask_and_depth_loss(
     mask_loss = (soft_mask(renderer, drawing) - mask.float()).abs().mean()
     error = (drawing.depth - depth).abs().clamp(max=DEPTH_CAP)
     return mask_loss, torch.where(mask & drawing.hit, error, 0.0).mean()
+
+
+def color_drift(color: Tensor, drawn: Tensor) -> Tensor:
+    """How far colours [N, 3] (linear) are from those that were drawn, beyond COLOR_FREEDOM; mean square in sRGB.
+
+    Within that freedom they cost nothing: texture is made of small differences, and those are wanted.
+    """
+    excess = (linear_to_srgb(color) - linear_to_srgb(drawn)).abs() - COLOR_FREEDOM
+    return excess.clamp(min=0).square().mean()
+
+
+def speckle(field: Callable[[Tensor], Tensor], points: Tensor, generator: torch.Generator) -> Tensor:
+    """Mean absolute difference of a field [N, C] between points [N, 3] and neighbours SPECKLE_SIZE away."""
+    offset = torch.randn(points.shape, generator=generator).to(points.device) * SPECKLE_SIZE
+    return (field(points) - field(points + offset)).abs().mean()
 
 
 @dataclass(frozen=True)

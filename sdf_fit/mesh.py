@@ -28,3 +28,14 @@ class Mesh:
         vertices = (self.vertices @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32)
         faces = self.faces[:, ::-1].copy() if np.linalg.det(matrix[:3, :3]) < 0 else self.faces
         return Mesh(vertices, faces, self.colors)
+
+    def surface_points(self, count: int, seed: int) -> np.ndarray:
+        """Points spread at random over the faces by area, [count, 3]."""
+        rng = np.random.default_rng(seed)
+        a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
+        area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+        face = rng.choice(len(area), count, p=area / area.sum())
+        u, v = rng.random((2, count, 1))
+        flip = u + v > 1
+        u, v = np.where(flip, 1 - u, u), np.where(flip, 1 - v, v)
+        return a[face] + u * (b - a)[face] + v * (c - a)[face]

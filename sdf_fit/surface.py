@@ -26,6 +26,15 @@ class Surface:
         """With area-weighted vertex normals."""
         return Surface(vertices, faces, vertex_normals(vertices, faces))
 
+    @torch.no_grad()
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """Random points on the triangles, [count, 3], about even on extracted surfaces (faces are drawn alike)."""
+        face = torch.randint(len(self.faces), (count,), generator=generator)
+        weight = torch.rand(count, 3, generator=generator)
+        weight = (-weight.clamp(min=1e-6).log()).to(self.vertices.device)  # exponential: uniform over a triangle
+        corners = self.vertices[self.faces[face.to(self.vertices.device)].long()]
+        return (corners * (weight / weight.sum(1, keepdim=True))[..., None]).sum(1)
+
     def detached(self) -> Surface:
         """The same surface without its way back to the field."""
         return Surface(self.vertices.detach(), self.faces, self.normals.detach())

@@ -61,14 +61,17 @@ def initial_distance(mesh: Mesh, targets: Targets, resolution: int, seed: int) -
 
 
 def _without_specks(inside: np.ndarray) -> np.ndarray:
-    """Pieces of a few vertices are noise of the vote; a tube hardly thicker than a cell is one large piece."""
-    part, count = ndimage.label(inside)
-    return (np.bincount(part.ravel(), minlength=count + 1) >= SPECK_VERTICES)[part] & inside
+    """Pieces of a few vertices are noise in the vote; a tube hardly thicker than a cell is a large piece."""
+    part = np.zeros(inside.shape, np.int32)
+    ndimage.label(inside, output=part)
+    sizes = np.bincount(part.ravel())
+    return inside & (sizes[part] >= SPECK_VERTICES)
 
 
 def _signed_distance(inside: np.ndarray) -> np.ndarray:
     """Distance in cells to the boundary between inside and outside vertices, smoothed over a cell."""
     if not inside.any():
         return np.full(inside.shape, float(max(inside.shape)))
-    outer, inner = ndimage.distance_transform_edt(~inside), ndimage.distance_transform_edt(inside)
+    outer = np.asarray(ndimage.distance_transform_edt(~inside))
+    inner = np.asarray(ndimage.distance_transform_edt(inside))
     return ndimage.gaussian_filter(np.where(inside, 0.5 - inner, outer - 0.5), 0.7)

@@ -18,14 +18,21 @@ def cpu_has_bfloat16() -> bool:
     return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
 
 
+class DeviceError(ValueError):
+    """A device that is not there; `fix` names those that are."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
 def choose_device(name: str) -> torch.device:
-    """The device that "auto", "cuda", "mps", "cpu" or "cuda:1" means. ValueError where it is not there."""
+    """The device that "auto", "cuda", "mps", "cpu" or "cuda:1" means; DeviceError where it is not there."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, there in available.items() if there))
     kind = name.split(":")[0]
     if not available.get(kind):
-        raise ValueError(
-            f"device {name!r} is not here; there is {', '.join(k for k, there in available.items() if there)}"
-        )
+        there = [kind for kind, is_there in available.items() if is_there]
+        raise DeviceError(f"The device {name!r} is not here.", f"There is {' and '.join(there)}.")
     return torch.device(name)

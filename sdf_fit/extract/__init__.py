@@ -5,6 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from sdf_fit.extract.error import ExtractorError
 from sdf_fit.extract.flexicubes import FlexiCubesGrid
 from sdf_fit.extract.tets import TetGrid
 
@@ -24,9 +25,8 @@ class Extractor(Protocol):
 def make_extractor(kind: str, resolution: int, device: torch.device | str = "cpu") -> Extractor:
     """The extractor named `kind`: auto (= tets), tets or flexicubes.
 
-    Raises ValueError on another name and ImportError (with the command that installs it) where kaolin is
-    missing.
+    Raises ExtractorError on another name, and where kaolin is missing (with the command that installs it).
     """
     if kind not in EXTRACTORS:
-        raise ValueError(f"extractor {kind!r} is unknown; choose one of {', '.join(EXTRACTORS)}")
+        raise ExtractorError(f"There is no extractor {kind!r}.", f"Choose one of {', '.join(EXTRACTORS)}.")
     return EXTRACTORS[kind](resolution, device)

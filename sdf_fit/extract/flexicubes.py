@@ -9,6 +9,8 @@ from importlib import import_module
 import torch
 from torch import Tensor
 
+from sdf_fit.extract.error import ExtractorError
+
 INSTALL = (
     "pip install kaolin==0.18.0 -f https://nvidia-kaolin.s3.us-east-2.amazonaws.com/torch-{torch}_{cuda}.html"
 )
@@ -21,10 +23,10 @@ class FlexiCubesGrid:
         try:
             kaolin = import_module("kaolin.ops.conversions")
         except ImportError as error:
-            raise ImportError(
-                "--extract flexicubes needs kaolin, which does not import here "
-                f"({error}). Install it with\n    {_install_command()}\n"
-                "(wheels exist for some versions of torch only), or use --extract tets."
+            raise ExtractorError(
+                f"FlexiCubes needs kaolin, which does not import here ({error}).",
+                f"Install it with\n    {_install_command()}\n"
+                "(wheels exist for some versions of torch only), or use --extract tets.",
             ) from error
         self.resolution = resolution
         self._flexicubes = kaolin.FlexiCubes(str(device))

@@ -10,13 +10,21 @@ from torch import Tensor
 BACKENDS = ("auto", "numba", "torch", "nvdiffrast")
 
 
+class BackendError(RuntimeError):
+    """A rasteriser that cannot be used here; `fix` says what can be."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
 class Rasterizer(Protocol):
     """Four operations on clip-space meshes; images are [B, H, W, C] with row 0 at y_ndc = -1."""
 
     name: str
 
     def rasterize(self, pos_clip: Tensor, tri: Tensor, resolution: tuple[int, int]) -> Tensor:
-        """pos_clip [B, V, 4], tri [F, 3] int32 → [B, H, W, 4]: (u, v, z/w, id + 1), id + 1 = 0 where nothing is."""
+        """pos_clip [B, V, 4], tri [F, 3] int32 → [B, H, W, 4]: (u, v, z/w, id + 1), zeros for nothing."""
         ...
 
     def interpolate(self, attributes: Tensor, rast: Tensor, tri: Tensor) -> Tensor:
@@ -33,7 +41,10 @@ class Rasterizer(Protocol):
 
 
 def make_renderer(backend: str = "auto", device: torch.device | str = "cpu", threads: int = 1) -> Rasterizer:
-    """`auto`: nvdiffrast where CUDA and the package are there, else torch on a GPU, else numba on the CPU."""
+    """`auto`: nvdiffrast where CUDA and the package are there, else torch on a GPU, else numba on the CPU.
+
+    Raises BackendError where the named backend cannot draw on the device, is not installed or does not exist.
+    """
     kind = torch.device(device).type
     if backend == "auto":
         from sdf_fit.render import nvdiffrast
@@ -44,7 +55,9 @@ def make_renderer(backend: str = "auto", device: torch.device | str = "cpu", thr
             backend = "numba" if kind == "cpu" else "torch"
     if backend == "numba":
         if kind != "cpu":
-            raise ValueError(f"the numba backend draws on the CPU, the device is {device}: use --backend torch")
+            raise BackendError(
+                f"The numba backend draws on the CPU, the device is {device}.", "Use --backend torch."
+            )
         from sdf_fit.render.numba import NumbaRasterizer
 
         return NumbaRasterizer(threads)
@@ -56,4 +69,4 @@ def make_renderer(backend: str = "auto", device: torch.device | str = "cpu", thr
         from sdf_fit.render.nvdiffrast import NvdiffrastRasterizer
 
         return NvdiffrastRasterizer(device)
-    raise ValueError(f"no backend {backend!r}: choose one of {', '.join(BACKENDS)}")
+    raise BackendError(f"There is no backend {backend!r}.", f"Choose one of {', '.join(BACKENDS)}.")

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sdf_fit.render import BackendError
 from sdf_fit.render.antialias import antialias
 
 INSTALL = (
-    "nvdiffrast needs CUDA and its own sources: install the CUDA build of torch, then "
-    "`pip install git+https://github.com/NVlabs/nvdiffrast --no-build-isolation`; "
-    "its licence allows research and evaluation only. Or use --backend torch."
+    "Install the CUDA build of torch and ninja, then run\n"
+    "    pip install git+https://github.com/NVlabs/nvdiffrast --no-build-isolation\n"
+    "(its licence allows research and evaluation only), or use --backend torch."
 )
 
 
@@ -23,13 +24,15 @@ def is_installed() -> bool:
 
 
 class NvdiffrastRasterizer:
-    """nvdiffrast's rasteriser with the project's own mesh-edge antialias (see docs/decisions/antialias.md)."""
+    """nvdiffrast's rasteriser with the project's own mesh-edge antialias (see antialias.py)."""
 
     name = "nvdiffrast"
 
     def __init__(self, device: torch.device | str) -> None:
-        if torch.device(device).type != "cuda" or not torch.cuda.is_available() or not is_installed():
-            raise RuntimeError(f"--backend nvdiffrast on device {device}: {INSTALL}")
+        if torch.device(device).type != "cuda":
+            raise BackendError(f"nvdiffrast draws on CUDA, the device is {device}.", "Use --backend auto.")
+        if not is_installed():
+            raise BackendError("The package nvdiffrast is not installed.", INSTALL)
         import nvdiffrast.torch as dr  # pyright: ignore[reportMissingImports]
 
         self._dr: Any = dr
@@ -44,7 +47,8 @@ class NvdiffrastRasterizer:
         return out
 
     def texture(self, image: Tensor, uv: Tensor) -> Tensor:
-        return self._dr.texture(image.contiguous(), uv.contiguous(), filter_mode="linear", boundary_mode="clamp")
+        image, uv = image.contiguous(), uv.contiguous()
+        return self._dr.texture(image, uv, filter_mode="linear", boundary_mode="clamp")
 
     def antialias(self, color: Tensor, rast: Tensor, pos_clip: Tensor, tri: Tensor) -> Tensor:
         return antialias(color, rast, pos_clip, tri)

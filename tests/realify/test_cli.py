@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 
 from realify.run_folder import Job, save_job
 from realify.settings import Settings, preset
 
 ROOT = Path(__file__).parents[2]
 SKETCH = ROOT / "examples/sketches/mushroom.glb"
+ABSENT = [("--backend", "nvdiffrast", "draws on CUDA, the device is cpu")]
+if find_spec("kaolin") is None:
+    ABSENT.append(("--extract", "flexicubes", "--extract tets"))
+if not torch.cuda.is_available():
+    ABSENT.append(("--device", "cuda", "There is cpu"))
 
 
 def realify(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -83,6 +90,16 @@ def test_a_users_mistake_is_one_clear_line(arguments: list[object], told: str) -
     assert done.returncode == 2
     assert told in done.stderr and "Traceback" not in done.stderr
     assert done.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize(("option", "value", "told"), ABSENT)
+def test_what_is_not_on_this_machine_is_told_with_its_remedy(
+    option: str, value: str, told: str, tmp_path: Path
+) -> None:
+    cpu = [] if option == "--device" else ["--device", "cpu"]
+    done = realify("fit", SKETCH, "-o", tmp_path / "body.glb", *cpu, option, value)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr and "error: " in done.stderr and "Traceback" not in done.stderr
 
 
 def test_debug_shows_the_traceback() -> None:

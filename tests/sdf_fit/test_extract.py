@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sdf_fit.extract import make_extractor
+from sdf_fit.extract.error import ExtractorError
 from sdf_fit.extract.tets import TetGrid
 
 
@@ -150,8 +152,9 @@ def test_wrong_input_is_named() -> None:
     bad[2, 2, 2] = float("nan")
     with pytest.raises(ValueError, match="not finite"):
         TetGrid(4).extract(bad)
-    with pytest.raises(ValueError, match="choose one of auto, tets, flexicubes"):
+    with pytest.raises(ExtractorError, match="'cubes'") as caught:
         make_extractor("cubes", 4)
+    assert caught.value.fix == "Choose one of auto, tets, flexicubes."
 
 
 def test_auto_is_tets() -> None:
@@ -161,8 +164,9 @@ def test_auto_is_tets() -> None:
 if importlib.util.find_spec("kaolin") is None:
 
     def test_missing_kaolin_names_the_command() -> None:
-        with pytest.raises(ImportError, match=r"(?s)pip install kaolin==.* -f https://.*--extract tets"):
+        with pytest.raises(ExtractorError, match="needs kaolin") as caught:
             make_extractor("flexicubes", 8)
+        assert re.search(r"(?s)pip install kaolin==.* -f https://.*--extract tets", caught.value.fix)
 
 else:
 

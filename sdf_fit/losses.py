@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +15,6 @@ from sdf_fit.targets import Targets
 
 DEPTH_CAP = 0.1  # working units; further off is a hole or an occlusion, not a distance
 COLOR_FREEDOM = 0.12  # sRGB, 0..1
-SPECKLE_SIZE = 0.01  # working units
 BAND_CELLS = 2.5  # the terms look at grid vertices this close to the surface
 
 
@@ -55,12 +53,6 @@ def color_drift(color: Tensor, drawn: Tensor) -> Tensor:
     """
     excess = (linear_to_srgb(color) - linear_to_srgb(drawn)).abs() - COLOR_FREEDOM
     return excess.clamp(min=0).square().mean()
-
-
-def speckle(field: Callable[[Tensor], Tensor], points: Tensor, generator: torch.Generator) -> Tensor:
-    """Mean absolute difference of a field [N, C] between points [N, 3] and neighbours SPECKLE_SIZE away."""
-    offset = torch.randn(points.shape, generator=generator).to(points.device) * SPECKLE_SIZE
-    return (field(points) - field(points + offset)).abs().mean()
 
 
 @dataclass(frozen=True)

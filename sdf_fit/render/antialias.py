@@ -47,15 +47,47 @@ def antialias(color: Tensor, rast: Tensor, pos_clip: Tensor, tri: Tensor) -> Ten
 def _silhouettes(screen: Tensor, visible: Tensor, tri: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Indices of every silhouette edge: image [N], edge's vertices [N, 2], opposite vertex [N], face [N]."""
     edges, faces = edges_of(tri)
+    find = _find_silhouettes if tri.device.type == "cpu" else _find_silhouettes_torch
+    image, index = find(screen, tri, faces)
+    edge, face = edges[index], faces[index, 0]
+    if not bool(visible.all()):
+        kept = (visible[image, edge[:, 0]] & visible[image, edge[:, 1]]).nonzero()[:, 0]
+        image, edge, face = image[kept], edge[kept], face[kept]
+    return image, edge, tri[face].long().sum(1) - edge.sum(1), face
+
+
+def _find_silhouettes_torch(screen: Tensor, tri: Tensor, edge_faces: Tensor) -> tuple[Tensor, Tensor]:
+    """Image [N] and edge [N] wherever an edge's two faces look opposite ways, or it has one face only."""
     t = tri.long()
     a, b, c = screen[:, t[:, 0]], screen[:, t[:, 1]], screen[:, t[:, 2]]
     front = _cross(b - a, c - a) > 0
-    second = faces[:, 1].clamp(min=0)
-    silhouette = (front[:, faces[:, 0]] != front[:, second]) | (faces[:, 1] < 0)
-    silhouette &= visible[:, edges[:, 0]] & visible[:, edges[:, 1]]
-    image, index = silhouette.nonzero(as_tuple=True)
-    edge, face = edges[index], faces[index, 0]
-    return image, edge, t[face].sum(1) - edge.sum(1), face
+    first, second = edge_faces.unbind(1)
+    silhouette = (front[:, first] != front[:, second.clamp(min=0)]) | (second < 0)
+    image, edge = silhouette.nonzero(as_tuple=True)
+    return image, edge
+
+
+def _find_silhouettes(screen: Tensor, tri: Tensor, edge_faces: Tensor) -> tuple[Tensor, Tensor]:
+    """The same, compiled: on a fine mesh the gathers of the other cost more than the rest of a frame."""
+    found = [_silhouettes_of_image(xy, tri.numpy(), edge_faces.numpy()) for xy in screen.contiguous().numpy()]
+    image = torch.arange(len(found)).repeat_interleave(torch.tensor([len(edges) for edges in found]))
+    return image, torch.from_numpy(np.concatenate(found))
+
+
+@numba.njit(cache=True)
+def _silhouettes_of_image(xy: np.ndarray, faces: np.ndarray, edge_faces: np.ndarray) -> np.ndarray:
+    front = np.empty(len(faces), np.bool_)
+    for f in range(len(faces)):
+        a, b, c = xy[faces[f, 0]], xy[faces[f, 1]], xy[faces[f, 2]]
+        front[f] = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]) > 0
+    found = np.empty(len(edge_faces), np.int64)
+    count = 0
+    for e in range(len(edge_faces)):
+        first, second = edge_faces[e, 0], edge_faces[e, 1]
+        if second < 0 or front[first] != front[second]:
+            found[count] = e
+            count += 1
+    return found[:count].copy()
 
 
 def _cross(a: Tensor, b: Tensor) -> Tensor:

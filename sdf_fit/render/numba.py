@@ -118,18 +118,22 @@ class _Interpolate(torch.autograd.Function):
 def _rasterize_image(pos, faces, rast):  # pos [V, 4], faces [F, 3], rast [H, W, 4] (zeroed)
     height, width = rast.shape[0], rast.shape[1]
     depth = np.full((height, width), np.inf, np.float32)
+    # per vertex: x and y in pixels (centres at integers), z/w, and w (0 behind the camera)
+    screen = np.empty((pos.shape[0], 4), np.float64)
+    for v in range(pos.shape[0]):
+        w = np.float64(pos[v, 3])
+        behind = w <= 1e-6
+        inverse = 0.0 if behind else 1.0 / w
+        screen[v, 0] = (pos[v, 0] * inverse + 1) * 0.5 * width - 0.5
+        screen[v, 1] = (pos[v, 1] * inverse + 1) * 0.5 * height - 0.5
+        screen[v, 2] = pos[v, 2] * inverse
+        screen[v, 3] = 0.0 if behind else w
     for f in range(faces.shape[0]):
-        i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
-        w0, w1, w2 = pos[i0, 3], pos[i1, 3], pos[i2, 3]
-        if w0 <= 1e-6 or w1 <= 1e-6 or w2 <= 1e-6:
+        s0, s1, s2 = screen[faces[f, 0]], screen[faces[f, 1]], screen[faces[f, 2]]
+        w0, w1, w2 = s0[3], s1[3], s2[3]
+        if w0 == 0.0 or w1 == 0.0 or w2 == 0.0:
             continue
-        # screen coordinates in pixels, pixel centres at integers
-        x0 = (np.float64(pos[i0, 0]) / w0 + 1) * 0.5 * width - 0.5
-        y0 = (np.float64(pos[i0, 1]) / w0 + 1) * 0.5 * height - 0.5
-        x1 = (np.float64(pos[i1, 0]) / w1 + 1) * 0.5 * width - 0.5
-        y1 = (np.float64(pos[i1, 1]) / w1 + 1) * 0.5 * height - 0.5
-        x2 = (np.float64(pos[i2, 0]) / w2 + 1) * 0.5 * width - 0.5
-        y2 = (np.float64(pos[i2, 1]) / w2 + 1) * 0.5 * height - 0.5
+        x0, y0, x1, y1, x2, y2 = s0[0], s0[1], s1[0], s1[1], s2[0], s2[1]
         left = max(int(np.ceil(min(x0, x1, x2))), 0)
         right = min(int(np.floor(max(x0, x1, x2))), width - 1)
         top = max(int(np.ceil(min(y0, y1, y2))), 0)
@@ -139,7 +143,7 @@ def _rasterize_image(pos, faces, rast):  # pos [V, 4], faces [F, 3], rast [H, W,
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
         if area == 0.0:
             continue
-        z0, z1, z2 = pos[i0, 2] / w0, pos[i1, 2] / w1, pos[i2, 2] / w2
+        z0, z1, z2 = s0[2], s1[2], s2[2]
         for row in range(top, bottom + 1):
             for col in range(left, right + 1):
                 a0 = ((x1 - col) * (y2 - row) - (x2 - col) * (y1 - row)) / area

@@ -44,8 +44,9 @@ class RuleDefaults:
     """Constants of the two stages that suit the prior; by default the paper's for Stable Diffusion in 3D.
 
     `bridge_lr_scale` is the second stage's learning rate as a share of the first's: Adam normalises its
-    gradient and does not feel `bridge_weight`, and the bridge has no mode to stop at. `keep_colors` says how firmly
-    to hold to the colours that were there before: a large prior knows better, a small one forgets them.
+    gradient and does not feel `bridge_weight`, and the bridge has no mode to stop at. `keep_colors` says how
+    firmly to hold to the colours that were there before: a large prior knows better, a small one forgets
+    them.
     """
 
     sds_guidance_scale: float = 100.0

@@ -28,7 +28,7 @@ CLAY = (0.5, 0.5, 0.5, 0.8, 0.0)  # linear base colour, roughness, metallic of t
 
 @dataclass(frozen=True)
 class Shot:
-    """One photograph to take; background [S, S, 3] is linear, `background_word` None where no word describes it."""
+    """One photograph to take; linear background [S, S, 3], `background_word` None where none describes it."""
 
     view: View
     light: Light
@@ -123,5 +123,3 @@ def photograph(
     if supersample > 1:
         canvas = F.avg_pool2d(canvas.permute(0, 3, 1, 2), supersample).permute(0, 2, 3, 1)
     return linear_to_srgb(canvas)
-
-

@@ -2,7 +2,8 @@
 
     read → fit → sds → bridge → bake → export
 
-Every part is made here and passed on; nothing below looks anything up. docs/data_path.md is the same walk in words.
+Every part is made here and passed on; nothing below looks anything up. docs/data_path.md is the same walk in
+words.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def run(
 ) -> Result:
     """The whole job in its run folder, going on from the folder's checkpoint if there is one.
 
-    Raises realify.events.Stopped once should_stop() said so (from the first distillation step on with a checkpoint on
-    disk), and the parts' own errors: SketchError, PromptError, MissingPrior, NonFiniteError, …
+    Raises realify.events.Stopped once should_stop() said so (from the first distillation step on with a
+    checkpoint on disk), and the parts' own errors: SketchError, PromptError, MissingPrior, NonFiniteError, …
     """
     torch.set_num_threads(settings.threads)
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +84,10 @@ def run(
     prompts = PromptTable(prior, prompt)
     watch.warn("read", *prompts.warnings, *prior.notes)
 
-    body = _body_of(checkpoint, settings, device) if checkpoint else _fit(sketch, settings, renderer, device, watch)
+    if checkpoint:
+        body = _body_of(checkpoint, settings, device)
+    else:
+        body = _fit(sketch, settings, renderer, device, watch)
     _distil(sketch, body, prior, prompts, settings, renderer, device, watch, checkpoint)
     result = _finish(sketch, body, prompt, settings, renderer, device, watch)
     discard_checkpoint(folder)
@@ -97,7 +101,7 @@ def fit(
     on_event: Callable[[Event], None],
     should_stop: Callable[[], bool],
 ) -> None:
-    """Only the fit: a closed body in the sketch's colours and place, as a GLB (or another format by extension)."""
+    """Only the fit: a closed body in the sketch's colours and place, as a GLB (or what `out` ends in)."""
     torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
     watch = Watch(settings, out.parent, on_event, should_stop)
@@ -116,7 +120,9 @@ def _read(file: Path, settings: Settings, watch: Watch) -> Sketch:
     return sketch
 
 
-def _fit(sketch: Sketch, settings: Settings, renderer: Rasterizer, device: torch.device, watch: Watch) -> Body:
+def _fit(
+    sketch: Sketch, settings: Settings, renderer: Rasterizer, device: torch.device, watch: Watch
+) -> Body:
     """The paper's first step: an SDF fitted to multi-view renders of the sketch."""
     watch.begin("fit")
     return fit_sketch(
@@ -184,7 +190,8 @@ def _finish(
     watch.begin("export")
     glb, sheet = folder / "result.glb", folder / "result.png"
     turntable = folder / "result.webp" if output.turntable else None
-    write_glb(glb, mesh, textures, sketch.world_from_work, sketch.name, {"prompt": prompt, "seed": settings.seed})
+    extras = {"prompt": prompt, "seed": settings.seed}
+    write_glb(glb, mesh, textures, sketch.world_from_work, sketch.name, extras)
     watch.done("export", 1)
     painter = make_renderer("numba", "cpu", settings.threads)
     write_contact_sheet(sheet, sketch.mesh, mesh, textures, painter, prompt)

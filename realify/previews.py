@@ -21,7 +21,7 @@ SIZE, ELEVATION, GREY = 256, 15.0, (0.93, 0.93, 0.93)
 
 @torch.no_grad()
 def write_preview(path: Path, body: Body, renderer: Rasterizer) -> None:
-    """Front and back of the body under the studio's light, side by side, as a PNG; written whole or not at all."""
+    """Front and back of the body in the studio's light, side by side, as a PNG; whole or not at all."""
     views = ring_of_views(8, ELEVATION)
     background = plain(GREY, SIZE)
     shots = [Shot(view, STUDIO, background, None, "") for view in (views[1], views[5])]

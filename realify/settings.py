@@ -87,7 +87,10 @@ class Color:
     lr: float = number(0.01, 1e-6, 1.0, "learning rate of the material field")
     smoothness: float = number(0.01, 0.0, 1000.0, "weight against speckles; relative, as above")
     keep: float | None = number(
-        None, 0.0, 1000.0, "weight that holds to the sketch's colours; relative, as above; none: the prior's own"
+        None,
+        0.0,
+        1000.0,
+        "weight that holds to the sketch's colours; relative, as above; none: the prior's own",
     )
 
 
@@ -99,8 +102,12 @@ class Sds:
     guidance_scale: float | None = number(None, 0.0, 1000.0, "strength of the prompt; none: the prior's own")
     weight: float = number(1.0, 0.0, 1000.0, "weight of the gradient")
     t_min: float | None = number(None, 0.0, 1.0, "lowest diffusion time drawn; none: the prior's own")
-    t_max: float | None = number(None, 0.0, 1.0, "highest diffusion time drawn at first; none: the prior's own")
-    t_max_late: float | None = number(None, 0.0, 1.0, "highest diffusion time drawn later; none: the prior's own")
+    t_max: float | None = number(
+        None, 0.0, 1.0, "highest diffusion time drawn at first; none: the prior's own"
+    )
+    t_max_late: float | None = number(
+        None, 0.0, 1.0, "highest diffusion time drawn later; none: the prior's own"
+    )
     late_from: float | None = number(
         None, 0.0, 1.0, "share of the stage's steps after which it is later; none: the prior's own"
     )

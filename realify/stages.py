@@ -1,7 +1,7 @@
 """The two stages of score distillation on a body: SDS, then the paper's bridge (arXiv 2406.09417, B.1).
 
-A stage shows the prior random photographs of the body and descends the rule's gradient through the renderer, into
-the material and, at a lower learning rate, into the shape.
+A stage shows the prior random photographs of the body and descends the rule's gradient through the renderer,
+into the material and, at a lower learning rate, into the shape.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LR_END = 0.3  # each stage's learning rates fall to this share, so that it settl
 
 @dataclass(frozen=True)
 class StagePlan:
-    """One stage: its rule, how many steps, which timesteps when, and its learning rates beside the settings'."""
+    """One stage: its rule, how many steps, its timesteps, and its learning rates beside the settings'."""
 
     name: str
     steps: int
@@ -110,7 +110,11 @@ class StageRun:
         self.optimiser = torch.optim.Adam(
             [
                 {"params": [body.shape.sdf.values], "initial_lr": geometry.lr, "name": "shape"},
-                {"params": list(body.material.parameters()), "initial_lr": settings.color.lr, "name": "material"},
+                {
+                    "params": list(body.material.parameters()),
+                    "initial_lr": settings.color.lr,
+                    "name": "material",
+                },
             ],
             betas=BETAS,
             eps=1e-15,  # the bridge's gradients are small, and Adam must not notice
@@ -214,5 +218,6 @@ class StageRun:
             total = total + geometry.normal_consistency * normal_consistency(surface)
         if geometry.keep_shape:
             chosen = torch.randint(len(self.targets.views), (1,), generator=self.generator).tolist()
-            total = total + geometry.keep_shape * silhouette_loss(surface, self.targets, chosen, self.renderer)
+            outline = silhouette_loss(surface, self.targets, chosen, self.renderer)
+            total = total + geometry.keep_shape * outline
         return self.pull * total

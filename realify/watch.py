@@ -1,4 +1,4 @@
-"""What happens after a step: tell of it, draw a preview now and then, leave a checkpoint, stop when asked to."""
+"""What happens after a step: tell of it, draw a preview at times, leave a checkpoint, stop when asked to."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Watch:
             self._ticker.tick(stage, 0, warnings=warnings)
 
     def after_step(self, run: StageRun, renderer: Rasterizer, loss: float) -> None:
-        """A step of a distillation stage is done: the rule of `StageRun` says when it may be saved. Raises Stopped."""
+        """A distillation step is done; it may be saved where `StageRun.at_rest` says so. Raises Stopped."""
         preview, every = None, self.settings.checkpoint.preview_every
         if every and run.step % every == 0:
             preview = self.folder / "previews" / f"{run.plan.name}-{run.step:06d}.png"

@@ -1,4 +1,4 @@
-"""What is optimised: a shape (distance grid and the extractor that makes triangles of it) and its material."""
+"""What is optimised: a shape (distance grid, and the extractor for its triangles) and its material."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LostSurfaceError(RuntimeError):
 
 
 class Shape(nn.Module):
-    """An SDF in the working frame; `bound` [R+1]^3 is an upper limit that keeps its thin parts in existence."""
+    """An SDF in the working frame; `bound` [R+1]^3 is an upper limit that keeps its thin parts."""
 
     bound: Tensor
 
@@ -39,7 +39,7 @@ class Shape(nn.Module):
 
     @torch.no_grad()
     def keep_thin_parts(self) -> None:
-        """Sheets thinner than a cell would vanish between grid vertices: never let them get thinner than that."""
+        """Sheets thinner than a cell would vanish between grid vertices: never let them get so thin."""
         torch.minimum(self.sdf.values, self.bound, out=self.sdf.values)
 
 
@@ -58,7 +58,7 @@ class Body(nn.Module):
 
         def field(prefix: str) -> MaterialField:
             mine = {name: tensor for name, tensor in state.items() if name.startswith(prefix)}
-            return MaterialField.from_state({name.removeprefix(prefix): tensor for name, tensor in mine.items()})
+            return MaterialField.from_state({name.removeprefix(prefix): part for name, part in mine.items()})
 
         shape = Shape(SdfGrid.from_values(state["shape.sdf.values"]), state["shape.bound"], extractor)
         return cls(shape, field("material."), field("drawn."))

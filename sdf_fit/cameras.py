@@ -78,7 +78,8 @@ def _close_up_target(aims: Tensor | None, generator: torch.Generator) -> tuple[f
         point = F.normalize(torch.randn(3, generator=generator), dim=0) * SPHERE_RADIUS / 2
     else:
         point = aims[int(torch.randint(len(aims), (), generator=generator))]
-    x, y, z = (0.6 * point).tolist()  # drawn inwards, so that the rim of the body does not fill half with nothing
+    # drawn inwards, so that the rim of the body does not fill half with nothing
+    x, y, z = (0.6 * point).tolist()
     return x, y, z
 
 

@@ -1,7 +1,7 @@
 """Optimise a body through pictures: the loop, and its first use, the fit of an SDF to renders of the sketch.
 
-The loop takes any image loss. Here that is mask and depth of the sketch; `realify.stages` hands it a distillation
-gradient.
+The loop takes any image loss. Here that is mask and depth of the sketch; `realify.stages` hands it a
+distillation gradient.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def optimise(
     on_step: Callable[[int, float], None],
     every: int = 1,
 ) -> None:
-    """Run the steps. image_loss(surface, step) and regulariser(surface, sdf values, step) are scalars to descend.
+    """Run the steps; image_loss(surface, step) and regulariser(surface, values, step) are what to descend.
 
-    The surface is extracted and the field moved in every `every`-th step; between, the surface stands still and
-    only what the image loss itself holds on to (the material) moves. on_step(step, loss) may raise to stop.
-    Raises NonFiniteError.
+    The surface is extracted and the field moved in every `every`-th step; between, the surface stands still
+    and only what the image loss itself holds on to (the material) moves. on_step(step, loss) may raise to
+    stop. Raises NonFiniteError.
     """
     surface = None
     for step in steps:
@@ -95,7 +95,7 @@ def fit_sketch(
     weights: FitWeights = FitWeights(),
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Body:
-    """Fit an SDF to multi-view renders of the sketch (McAllister et al. 2024, appendix B.1), then its colours."""
+    """Fit an SDF to multi-view renders of the sketch (McAllister et al. 2024, B.1), then its colours."""
     views = sphere_of_views(TARGET_VIEWS)
     targets = sketch_targets(sketch.mesh, sketch.stroke_width, views, resolution, renderer, device)
     values, bound = initial_distance(sketch.mesh, targets, extractor.resolution, seed)
@@ -139,7 +139,7 @@ class _ViewOrder:
 def fit_colors(
     surface: Surface, targets: Targets, renderer: Rasterizer, generator: torch.Generator, steps: int = 150
 ) -> MaterialField:
-    """A material field that shows the sketch's colours where its views saw them; unseen places stay close by."""
+    """A material field that shows the sketch's colours where its views saw them, and like ones nearby."""
     points, colors = _colored_points(surface, targets, renderer)
     field = MaterialField(surface=surface.vertices)
     optimiser = torch.optim.Adam(field.parameters(), lr=0.02, fused=True)

@@ -14,7 +14,7 @@ from sdf_fit.surface import Surface, draw, soft_mask
 from sdf_fit.targets import Targets
 
 DEPTH_CAP = 0.1  # working units; further off is a hole or an occlusion, not a distance
-COLOR_FREEDOM = 0.12  # sRGB, 0..1
+COLOR_FREEDOM = 0.08  # sRGB, 0..1
 BAND_CELLS = 2.5  # the terms look at grid vertices this close to the surface
 
 
@@ -24,7 +24,9 @@ class NonFiniteError(FloatingPointError):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
-        self.fix = "lower the learning rates (--set geometry.lr=…, color.lr=…) or use --set prior.dtype=float32"
+        self.fix = (
+            "lower the learning rates (--set geometry.lr=… color.lr=…) or use --set prior.dtype=float32"
+        )
 
 
 def silhouette_loss(surface: Surface, targets: Targets, chosen: list[int], renderer: Rasterizer) -> Tensor:
@@ -47,7 +49,7 @@ def mask_and_depth_loss(
 
 
 def color_drift(color: Tensor, drawn: Tensor) -> Tensor:
-    """How far colours [N, 3] (linear) are from those that were drawn, beyond COLOR_FREEDOM; mean square in sRGB.
+    """How far colours [N, 3] (linear) are from the drawn ones, beyond COLOR_FREEDOM; mean square in sRGB.
 
     Within that freedom they cost nothing: texture is made of small differences, and those are wanted.
     """
@@ -57,11 +59,12 @@ def color_drift(color: Tensor, drawn: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class SdfTerms:
-    """Each a mean over the band around the surface; lengths are measured in cells, so no term knows the grid."""
+    """Each a mean over the band around the surface; lengths are in cells, so no term knows the grid."""
 
     eikonal: Tensor  # (|gradient| - 1)²
     smoothness: Tensor  # squared Laplacian
-    sign: Tensor  # cross entropy between the two sides of every sign change (Munkberg et al. 2022, section 3.1)
+    # cross entropy between the two sides of every sign change (Munkberg et al. 2022, section 3.1)
+    sign: Tensor
 
 
 def sdf_terms(values: Tensor) -> SdfTerms:
@@ -76,8 +79,9 @@ def sdf_terms(values: Tensor) -> SdfTerms:
     before = [flat.index_select(0, band - step) for step in (side * side, side, 1)]
     after = [flat.index_select(0, band + step) for step in (side * side, side, 1)]
 
-    squared = sum(((a - b) * 0.5) ** 2 for a, b in zip(after, before, strict=True))
-    laplacian = sum(a + b for a, b in zip(after, before, strict=True)) - 6 * centre
+    pairs = list(zip(after, before, strict=True))
+    squared = torch.stack([((a - b) * 0.5) ** 2 for a, b in pairs]).sum(0)
+    laplacian = torch.stack([a + b for a, b in pairs]).sum(0) - 6 * centre
     sign = torch.stack([_sign_change(centre, neighbour) for neighbour in after]).mean()
     return SdfTerms((torch.sqrt(squared + 1e-8) - 1).square().mean(), laplacian.square().mean(), sign)
 

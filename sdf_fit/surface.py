@@ -1,4 +1,4 @@
-"""The surface between field and picture: extracted triangles with smooth normals, and what each pixel sees of it."""
+"""The surface between field and picture: triangles with smooth normals, and what each pixel sees of it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class Surface:
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """Random points on the triangles, [count, 3], about even on extracted surfaces (faces are drawn alike)."""
+        """Random points on the triangles, [count, 3]; about even, since extracted ones are alike."""
         face = torch.randint(len(self.faces), (count,), generator=generator)
         weight = torch.rand(count, 3, generator=generator)
-        weight = (-weight.clamp(min=1e-6).log()).to(self.vertices.device)  # exponential: uniform over a triangle
+        # exponential draws over their sum: uniform over a triangle
+        weight = (-weight.clamp(min=1e-6).log()).to(self.vertices.device)
         corners = self.vertices[self.faces[face.to(self.vertices.device)].long()]
         return (corners * (weight / weight.sum(1, keepdim=True))[..., None]).sum(1)
 

@@ -1,4 +1,4 @@
-"""What the fit compares with: mask, depth and colour of the sketch from many views, gaps between strokes closed."""
+"""What the fit compares with: mask, depth and colour of the sketch's views, gaps between strokes closed."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def sketch_targets(
 ) -> Targets:
     """Render the sketch (both sides of every face) and close what lies between its strokes.
 
-    Through the gap between two strokes one sees the inner side of those behind. A grey closing of nearness with an
-    element one stroke wide lifts such pixels to the surface around them, in mask and depth alike.
+    Through the gap between two strokes one sees the inner side of those behind. A grey closing of nearness
+    with an element one stroke wide lifts such pixels to the surface around them, in mask and depth alike.
     """
     vertices = torch.from_numpy(mesh.vertices).to(device)
     faces = torch.from_numpy(mesh.faces).to(device)
@@ -55,7 +55,8 @@ def sketch_targets(
         depth = seen[..., :3] @ matrix[0, 3, :3].cpu() + matrix[0, 3, 3].cpu()
         hit = rast[0, ..., 3].cpu() > 0
         pixels = stroke_width * resolution / (2 * view.distance * math.tan(math.radians(view.fovy) / 2))
-        mask, depth, color = _close_gaps(torch.where(hit, depth, FAR), seen[..., 3:], max(round(pixels / 2), 1))
+        radius = max(round(pixels / 2), 1)
+        mask, depth, color = _close_gaps(torch.where(hit, depth, FAR), seen[..., 3:], radius)
         masks.append(mask)
         depths.append(depth)
         images.append(color)
@@ -71,7 +72,7 @@ def silhouette_targets(
 
 
 def _close_gaps(depth: Tensor, color: Tensor, radius: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Closing of depth [H, W] with a disc of that radius in pixels; lifted pixels take the nearest stroke's colour."""
+    """Closing of depth [H, W] with a disc of radius pixels; what is lifted takes the nearest colour."""
     side = radius + 1
     padded = F.pad(depth[None, None], (side, side, side, side), value=FAR)[0, 0].numpy()
     disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius + 0.5
@@ -80,7 +81,8 @@ def _close_gaps(depth: Tensor, color: Tensor, radius: int) -> tuple[Tensor, Tens
     lifted = closed < depth.numpy() - 0.02
     known = (depth.numpy() < FAR) & ~lifted
     if lifted.any() and known.any():
-        rows, cols = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+        nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+        rows, cols = np.asarray(nearest)
         color = torch.where(torch.from_numpy(lifted)[..., None], color[rows, cols], color)
     result = np.where(lifted, closed, depth.numpy())
     return torch.from_numpy(result < FAR), torch.from_numpy(result), color

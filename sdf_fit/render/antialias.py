@@ -1,10 +1,10 @@
 """Antialiasing along the mesh's own silhouette edges: what gives an image its gradient with respect to shape.
 
-Each silhouette edge (its two faces look opposite ways, or it has one face only) is walked along its longer screen
-axis. Wherever it crosses the line between two neighbouring pixel centres, the one of the two pixels that it cuts is
-blended with the other by the share the edge covers, as an exact area would be for a straight edge. Walking edges
-instead of pairs of pixels keeps the gradient when triangles are as small as pixels, where the triangle seen next to
-the silhouette is rarely the one that owns the edge.
+Each silhouette edge (its two faces look opposite ways, or it has one face only) is walked along its longer
+screen axis. Wherever it crosses the line between two neighbouring pixel centres, the one of the two pixels
+that it cuts is blended with the other by the share the edge covers, as an exact area would be for a straight
+edge. Walking edges instead of pairs of pixels keeps the gradient when triangles are as small as pixels, where
+the triangle seen next to the silhouette is rarely the one that owns the edge.
 
 An edge counts where it is visible: its depth must agree with the surface on its own side to within what that
 surface's slope explains, and nothing nearer may cover the other side.
@@ -24,9 +24,10 @@ _DEPTH_FLOOR = 1e-5  # and by this much of the depth range, for rounding
 
 
 def antialias(color: Tensor, rast: Tensor, pos_clip: Tensor, tri: Tensor) -> Tensor:
-    """Blend color [B, H, W, C] over the silhouettes of (pos_clip [B, V, 4], tri [F, 3]) as rasterised in rast.
+    """Blend color [B, H, W, C] over the silhouettes of (pos_clip [B, V, 4], tri [F, 3]) rasterised in rast.
 
-    Differentiable in color and in pos_clip. The border pixels' outer neighbours do not exist and are left alone.
+    Differentiable in color and in pos_clip. The border pixels' outer neighbours do not exist and are left
+    alone.
     """
     batch, height, width, channels = color.shape
     size = pos_clip.new_tensor([width, height])
@@ -98,12 +99,19 @@ class _Walk:
     """Every crossing of a silhouette edge with a line of pixel centres; M crossings.
 
     `major` is the axis along which the edge is longer (0 = x, 1 = y), `minor` the other; `line` counts pixel
-    centres along major, `low` the pixel before the crossing along minor, `share` in 0..1 how far the edge lies
-    from low's centre towards the next one.
+    centres along major, `low` the pixel before the crossing along minor, `share` in 0..1 how far the edge
+    lies from low's centre towards the next one.
     """
 
     def __init__(
-        self, screen: Tensor, depth: Tensor, image: Tensor, edge: Tensor, opposite: Tensor, height: int, width: int
+        self,
+        screen: Tensor,
+        depth: Tensor,
+        image: Tensor,
+        edge: Tensor,
+        opposite: Tensor,
+        height: int,
+        width: int,
     ) -> None:
         a, b = screen[image, edge[:, 0]], screen[image, edge[:, 1]]
         with torch.no_grad():
@@ -150,7 +158,8 @@ class _Walk:
         edge_z = self.depth[keep]
         own = face[self.index[keep]]
         seen = (ids[inner] - 1).clamp(min=0)
-        slope = _slope(screen, depth, tri, self.image[keep], own) + _slope(screen, depth, tri, self.image[keep], seen)
+        image = self.image[keep]
+        slope = _slope(screen, depth, tri, image, own) + _slope(screen, depth, tri, image, seen)
         tolerance = _SLOPE_PIXELS * slope + _DEPTH_FLOOR
         shown = (ids[inner] > 0) & ((z[inner] - edge_z).abs() <= tolerance)
         shown &= (ids[outer] == 0) | (z[outer] >= edge_z - _DEPTH_FLOOR)
@@ -163,7 +172,6 @@ class _Walk:
         target = torch.where(beyond, outer[pick], inner[pick])
         other = torch.where(beyond, inner[pick], outer[pick])
         return weight, target, other
-
 
     def _cover(self, index: Tensor, below: Tensor) -> Tensor:
         """How far the mesh reaches from the inner pixel's centre towards the outer one's, 0..1."""
@@ -183,7 +191,7 @@ def _farthest(cover: Tensor, inner: Tensor, outer: Tensor) -> Tensor:
 
 
 def _slope(screen: Tensor, depth: Tensor, tri: Tensor, image: Tensor, face: Tensor) -> Tensor:
-    """Largest change of depth per pixel of each face's plane, [M]; capped, since a face seen edge-on has no end."""
+    """Largest change of depth per pixel of each face's plane, [M]; capped: one seen edge-on has no end."""
     corners = tri.long()[face]
     p, z = screen[image[:, None], corners], depth[image[:, None], corners]
     u, v = p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]
@@ -199,7 +207,7 @@ _last: list[tuple[weakref.ref[Tensor], tuple[Tensor, Tensor]]] = []
 
 
 def edges_of(tri: Tensor) -> tuple[Tensor, Tensor]:
-    """Unique edges [E, 2] and their first two faces [E, 2] (-1: none) of tri [F, 3]; kept for the last mesh asked."""
+    """Unique edges [E, 2] and their first two faces [E, 2] (-1: none) of tri [F, 3]; remembers one tri."""
     if _last and _last[0][0]() is tri:
         return _last[0][1]
     if tri.device.type == "cpu":

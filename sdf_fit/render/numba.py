@@ -1,10 +1,11 @@
 """The CPU rasteriser: a z-buffer and fused interpolation compiled by numba.
 
-Same interface and conventions as nvdiffrast: `rasterize` gives (u, v, z/w, triangle id + 1) per pixel, where u and
-v weigh the triangle's first and second vertex, perspective-correct. `reference.py` is the slow readable twin.
+Same interface and conventions as nvdiffrast: `rasterize` gives (u, v, z/w, triangle id + 1) per pixel, where
+u and v weigh the triangle's first and second vertex, perspective-correct. `reference.py` is the slow readable
+twin.
 
-Notation: q_i = (x_i - px w_i, y_i - py w_i) for a pixel at (px, py) in normalised device coordinates; the edge
-functions e_0 = q_1 x q_2 (cyclic) divided by their sum are the perspective-correct barycentric weights
+Notation: q_i = (x_i - px w_i, y_i - py w_i) for a pixel at (px, py) in normalised device coordinates; the
+edge functions e_0 = q_1 x q_2 (cyclic) divided by their sum are the perspective-correct barycentric weights
 (homogeneous rasterisation, Olano and Greer 1997).
 """
 
@@ -34,7 +35,7 @@ class NumbaRasterizer:
         self.threads = threads
 
     def rasterize(self, pos_clip: Tensor, tri: Tensor, resolution: tuple[int, int]) -> Tensor:
-        """pos_clip [B, V, 4], tri [F, 3] int32 → [B, H, W, 4] float32; gradient reaches pos_clip through u, v."""
+        """pos_clip [B, V, 4], tri [F, 3] int32 → [B, H, W, 4] float32; u and v carry gradient."""
         _check(pos_clip, tri)
         return _Rasterize.apply(pos_clip, tri, resolution, self._each)  # type: ignore[return-value]
 
@@ -43,7 +44,7 @@ class NumbaRasterizer:
         return _Interpolate.apply(attributes, rast, tri, self._each)  # type: ignore[return-value]
 
     def texture(self, image: Tensor, uv: Tensor) -> Tensor:
-        """image [B or 1, H, W, C], uv [B, h, w, 2] in 0..1 → [B, h, w, C], bilinear, clamped at the border."""
+        """image [B or 1, H, W, C], uv [B, h, w, 2] in 0..1 → [B, h, w, C], bilinear, border clamped."""
         return bilinear_texture(image, uv)
 
     def antialias(self, color: Tensor, rast: Tensor, pos_clip: Tensor, tri: Tensor) -> Tensor:
@@ -72,7 +73,9 @@ def _array(tensor: Tensor) -> np.ndarray:
 
 class _Rasterize(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, pos_clip: Tensor, tri: Tensor, resolution: tuple[int, int], each: Callable) -> Tensor:
+    def forward(
+        ctx: Any, pos_clip: Tensor, tri: Tensor, resolution: tuple[int, int], each: Callable
+    ) -> Tensor:
         pos, faces = _array(pos_clip), tri.contiguous().numpy()
         height, width = resolution
         rast = np.zeros((len(pos), height, width, 4), np.float32)
@@ -102,7 +105,7 @@ class _Interpolate(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
         attr, r, faces, shared, each = ctx.saved
         g = _array(grad)
-        # every image writes into a buffer of its own, so that threads never meet; a shared attribute sums them
+        # every image has a buffer of its own, so that threads never meet; a shared attribute sums them
         grad_attr = np.zeros((len(r), *attr.shape[1:]), np.float32)
         grad_rast = np.zeros_like(r)
 

@@ -1,4 +1,4 @@
-"""The rasteriser in plain torch: the numba backend's readable twin, and the one for devices without nvdiffrast.
+"""The rasteriser in plain torch: numba's readable twin, and the one for devices without nvdiffrast.
 
 Every triangle is tested against the pixels of its own bounding box; two scatter-reductions keep the nearest
 triangle of each pixel (the lower index where depths are equal). Gradients come from autograd.
@@ -37,7 +37,7 @@ class TorchRasterizer:
         return torch.where(hit, mixed, mixed.new_zeros(()))
 
     def texture(self, image: Tensor, uv: Tensor) -> Tensor:
-        """image [B or 1, H, W, C], uv [B, h, w, 2] in 0..1 → [B, h, w, C], bilinear, clamped at the border."""
+        """image [B or 1, H, W, C], uv [B, h, w, 2] in 0..1 → [B, h, w, C], bilinear, border clamped."""
         return bilinear_texture(image, uv)
 
     def antialias(self, color: Tensor, rast: Tensor, pos_clip: Tensor, tri: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def _rasterize_image(pos: Tensor, faces: Tensor, resolution: tuple[int, int]) ->
 
 
 def _barycentric(corners: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Weights of the first two corners [H·W, 3, 4] at each pixel, perspective-correct (Olano and Greer 1997)."""
+    """Weights of the first two corners [H·W, 3, 4] at each pixel, perspective-correct (Olano, Greer 1997)."""
     rows, cols = torch.meshgrid(
         torch.arange(height, device=corners.device), torch.arange(width, device=corners.device), indexing="ij"
     )

@@ -1,9 +1,9 @@
 """Shading in linear light: soft sky, one moving light, diffuse and specular terms.
 
-The specular terms are there so that a highlight the prior asks for is made by the light and not burnt into the base
-colour. Microfacet model: GGX distribution, height-correlated Smith masking, Schlick's Fresnel term (Walter et al.
-2007; Heitz 2014; Schlick 1994); the sky's specular part uses the polynomial fit of Karis (2014, "Physically Based
-Shading on Mobile") to the split sum.
+The specular terms are there so that a highlight the prior asks for is made by the light and not burnt into
+the base colour. Microfacet model: GGX distribution, height-correlated Smith masking, Schlick's Fresnel term
+(Walter et al. 2007; Heitz 2014; Schlick 1994); the sky's specular part uses the polynomial fit of Karis
+(2014, "Physically Based Shading on Mobile") to the split sum.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class Lights:
         return Lights(self.sky[index], self.ground[index], self.direction[index], self.strength[index])
 
 
-# Photographs show white at about .6 of full scale (so do the embedded prior's renders: its white backdrops have
-# .72 sRGB). Under brighter light distillation would darken the base colour to match.
+# Photographs show white at about .6 of full scale (so do the embedded prior's renders: its white backdrops
+# have .72 sRGB). Under brighter light distillation would darken the base colour to match.
 EXPOSURE = 0.65
 
 # what results are looked at under: bright enough that white stays below 1
@@ -83,9 +83,9 @@ def sample_light(camera: Tensor, generator: torch.Generator) -> Light:
 
 
 def shade(material: Tensor, normal: Tensor, to_camera: Tensor, light: Light | Lights) -> Tensor:
-    """material [N, 5] (linear base colour, roughness, metallic), unit normal and to_camera [N, 3] → radiance [N, 3].
+    """Radiance [N, 3] of material [N, 5] (linear base colour, roughness, metallic).
 
-    One light for all points, or one for each.
+    Unit normal and to_camera [N, 3]. One light for all points, or one for each.
     """
     lights = Lights.stack([light], material.device) if isinstance(light, Light) else light
     base, roughness, metallic = material[:, :3], material[:, 3:4].clamp(0.08, 1.0), material[:, 4:5]
@@ -114,7 +114,13 @@ def _sky_specular(f0: Tensor, roughness: Tensor, n_v: Tensor) -> Tensor:
 
 
 def _ggx(
-    normal: Tensor, to_camera: Tensor, towards: Tensor, n_v: Tensor, n_l: Tensor, roughness: Tensor, f0: Tensor
+    normal: Tensor,
+    to_camera: Tensor,
+    towards: Tensor,
+    n_v: Tensor,
+    n_l: Tensor,
+    roughness: Tensor,
+    f0: Tensor,
 ) -> Tensor:
     """π times the specular reflectance, to stand beside a diffuse term without its 1/π."""
     half = F.normalize(to_camera + towards, dim=1)

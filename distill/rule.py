@@ -47,7 +47,7 @@ class NonFiniteGradient(FloatingPointError):
     def __init__(self, rule: str, images: list[int], timesteps: list[int]) -> None:
         super().__init__(
             f"the {rule} gradient is not finite for images {images} of the batch at timesteps {timesteps}: "
-            "try --dtype float32 or a lower guidance scale"
+            "use --set prior.dtype=float32 or a lower guidance scale"
         )
         self.rule, self.images, self.timesteps = rule, images, timesteps
 

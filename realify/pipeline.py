@@ -9,7 +9,7 @@ words.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from realify.events import Event
 from realify.export import write_body, write_glb
 from realify.remesh import clean_body
 from realify.settings import Settings
-from realify.stages import StageRun, plan_stages
+from realify.stages import StagePlan, StageRun, plan_stages
 from realify.turntable import write_turntable
 from realify.unwrap import unwrap
 from realify.watch import Watch
@@ -73,7 +73,7 @@ def run(
     checkpoint = load_checkpoint(folder)
 
     sketch = _read(sketch_file, settings, watch)
-    # loaded before the fit, so that a missing prior or a prompt it cannot use is known at once
+    # before the fit, so that a missing prior, or a prompt or settings it cannot use, is known at once
     prior = load_prior(
         settings.prior.name, str(device), settings.prior.dtype, revision=settings.prior.revision or None
     )
@@ -81,6 +81,7 @@ def run(
         "device %s, backend %s, extractor %s, prior %s, %s",
         device, renderer.name, settings.extract, prior.name, prior.dtype,
     )  # fmt: skip
+    plans = plan_stages(settings, prior.style.defaults)
     prompts = PromptTable(prior, prompt)
     watch.warn("read", *prompts.warnings, *prior.notes)
 
@@ -88,7 +89,7 @@ def run(
         body = _body_of(checkpoint, settings, device)
     else:
         body = _fit(sketch, settings, renderer, device, watch)
-    _distil(sketch, body, prior, prompts, settings, renderer, device, watch, checkpoint)
+    _distil(sketch, body, plans, prior, prompts, settings, renderer, device, watch, checkpoint)
     result = _finish(sketch, body, prompt, settings, renderer, device, watch)
     discard_checkpoint(folder)
     return result
@@ -147,6 +148,7 @@ def _body_of(checkpoint: dict[str, Any], settings: Settings, device: torch.devic
 def _distil(
     sketch: Sketch,
     body: Body,
+    plans: Sequence[StagePlan],
     prior: Prior,
     prompts: PromptTable,
     settings: Settings,
@@ -158,7 +160,6 @@ def _distil(
     """The two stages, from the checkpoint's place on."""
     silhouettes = silhouette_targets(sketch.mesh, sketch.stroke_width, renderer, device)
     generator = torch.Generator().manual_seed(settings.seed)
-    plans = plan_stages(settings, prior.style.defaults)
     reached = [plan.name for plan in plans].index(checkpoint["stage"]) if checkpoint else 0
     for plan in plans[reached:]:
         stage = StageRun(plan, body, prior, prompts, silhouettes, renderer, settings, generator)

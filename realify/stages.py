@@ -21,6 +21,7 @@ from distill.schedule import TimestepRange, TimestepSchedule
 from distill.sds import SDS
 from distill.style import RuleDefaults
 from realify.photographs import Shot, photograph, sample_look, sample_shots
+from realify.setting_fields import SettingsError
 from realify.settings import Settings
 from sdf_fit.body import Body
 from sdf_fit.fit import optimise
@@ -53,12 +54,17 @@ class StagePlan:
 
 
 def plan_stages(settings: Settings, defaults: RuleDefaults) -> tuple[StagePlan, StagePlan]:
-    """SDS and bridge as the settings say; what they leave open is the prior's own default."""
+    """SDS and bridge as the settings say; what they leave open is the prior's own default.
+
+    Raises SettingsError where a setting and a default leave no timesteps to draw.
+    """
     sds, bridge = settings.sds, settings.bridge
     own_sds, own_bridge = defaults.sds_timesteps, defaults.bridge_timesteps
-    first = TimestepRange(_or(sds.t_min, own_sds.first.low), _or(sds.t_max, own_sds.first.high))
-    later = TimestepRange(first.low, _or(sds.t_max_late, own_sds.later.high))
-    steady = TimestepRange(_or(bridge.t_min, own_bridge.later.low), _or(bridge.t_max, own_bridge.later.high))
+    t_min = _or(sds.t_min, own_sds.first.low)
+    first = _timesteps("sds", t_min, "t_max", _or(sds.t_max, own_sds.first.high))
+    later = _timesteps("sds", t_min, "t_max_late", _or(sds.t_max_late, own_sds.later.high))
+    t_min = _or(bridge.t_min, own_bridge.later.low)
+    steady = _timesteps("bridge", t_min, "t_max", _or(bridge.t_max, own_bridge.later.high))
     return (
         StagePlan(
             "sds",
@@ -78,6 +84,15 @@ def plan_stages(settings: Settings, defaults: RuleDefaults) -> tuple[StagePlan, 
 
 def _or(value: float | None, default: float) -> float:
     return default if value is None else value
+
+
+def _timesteps(stage: str, low: float, high_name: str, high: float) -> TimestepRange:
+    if low >= high:
+        raise SettingsError(
+            f"{stage}.t_min is {low}, {stage}.{high_name} is {high} (the prior's own where none is set).",
+            f"{stage}.t_min has to be the smaller one.",
+        )
+    return TimestepRange(low, high)
 
 
 class StageRun:

@@ -69,13 +69,19 @@ def test_a_group_changes_at_once() -> None:
         ("output.texture_size", "1000", "1024, 2048, 4096"),
         ("backend", "opengl", "numba"),
         ("prior.name", 3, "text"),
-        ("sds.t_min", "0.7", "sds.t_min has to be the smaller one"),
     ],
 )
 def test_errors_name_what_is_wanted(key: str, value: object, told: str) -> None:
     with pytest.raises(SettingsError) as caught:
         apply(Settings(), {key: value})
     assert told in caught.value.fix
+
+
+@pytest.mark.parametrize("high", ["sds.t_max", "sds.t_max_late", "bridge.t_max"])
+def test_the_lowest_time_lies_under_the_highest(high: str) -> None:
+    low = high.partition(".")[0] + ".t_min"
+    with pytest.raises(SettingsError, match=f"{low} is 0.7, {high} is 0.6"):
+        apply(Settings(), {low: 0.7, high: 0.6})
 
 
 def test_unknown_preset() -> None:

@@ -42,14 +42,14 @@ def vase_point(t: np.ndarray, angle: np.ndarray | float) -> np.ndarray:
     return VASE_PLACE + np.stack([radius * np.cos(angle), VASE_HEIGHT * t, radius * np.sin(angle)], axis=-1)
 
 
-def vase_strips(seed: int = 1) -> list[np.ndarray]:
-    """Left-right vertex lists: 24 upright ribbons 5 mm apart at the belly, frames jittered, and two closing
+def vase_strips(seed: int = 1, gap: float = 0.005) -> list[np.ndarray]:
+    """Left-right vertex lists: 24 upright ribbons `gap` metres apart, frames jittered, and two closing
     spirals."""
     rng = np.random.default_rng(seed)
     strips = []
     t = np.linspace(0.0, 1.0, 48)
     for k in range(24):
-        angle, half = 2 * np.pi * k / 24, np.pi / 24 - 0.0025 / vase_radius(t)
+        angle, half = 2 * np.pi * k / 24, np.pi / 24 - 0.5 * gap / vase_radius(t)
         jitter = rng.normal(0, 0.0006, (2, len(t), 3))
         strips.append(
             _weave(vase_point(t, angle - half) + jitter[0], vase_point(t, angle + half) + jitter[1])
@@ -58,7 +58,7 @@ def vase_strips(seed: int = 1) -> list[np.ndarray]:
         rim = float(vase_radius(np.array(height)))
         angle = np.linspace(0, 2 * np.pi * turns, 120)
         centre = rim * (1 - angle / angle[-1])
-        half = 0.5 * rim / turns - 0.0025
+        half = 0.5 * (rim / turns - gap)
         sides = []
         for offset in (-half, half):
             radius = np.maximum(centre + offset, 0.0)
@@ -96,9 +96,9 @@ def vase_truth() -> Mesh:
     )
 
 
-def ribbon_vase(folder: Path) -> Path:
+def ribbon_vase(folder: Path, *, gap: float = 0.005) -> Path:
     """1: open strips around a surface of revolution, with gaps and jitter."""
-    vertices, faces = _strips_part(vase_strips())
+    vertices, faces = _strips_part(vase_strips(gap=gap))
     writer = GltfWriter()
     material = writer.material(doubleSided=True)
     writer.node(writer.primitive(vertices, faces, u8(TERRACOTTA, len(vertices)), material=material))

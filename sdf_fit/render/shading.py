@@ -89,11 +89,12 @@ def shade(material: Tensor, normal: Tensor, to_camera: Tensor, light: Light | Li
     """
     lights = Lights.stack([light], material.device) if isinstance(light, Light) else light
     base, roughness, metallic = material[:, :3], material[:, 3:4].clamp(0.08, 1.0), material[:, 4:5]
-    diffuse, f0 = base * (1 - metallic), DIELECTRIC_F0 * (1 - metallic) + base * metallic
+    f0 = DIELECTRIC_F0 * (1 - metallic) + base * metallic
     n_v = (normal * to_camera).sum(1, keepdim=True).clamp(1e-3, 1.0)
-    reflected = 2 * n_v * normal - to_camera
+    mirrored, reflected = _sky_specular(f0, roughness, n_v), 2 * n_v * normal - to_camera
+    diffuse = base * (1 - metallic) * (1 - mirrored)  # what is mirrored does not enter
 
-    radiance = diffuse * _sky(normal, lights) + _sky_specular(f0, roughness, n_v) * _sky(reflected, lights)
+    radiance = diffuse * _sky(normal, lights) + mirrored * _sky(reflected, lights)
     n_l = (normal * lights.direction).sum(1, keepdim=True).clamp(min=0.0)
     specular = _ggx(normal, to_camera, lights.direction, n_v, n_l, roughness, f0)
     return radiance + (diffuse + specular) * n_l * lights.strength

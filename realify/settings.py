@@ -62,7 +62,7 @@ class Render:
 
     views: int = number(4, 1, 64, "views in each step")
     resolution: int = number(0, 0, 2048, "pixels of the renders, each side; 0: the prior's own")
-    supersample: int = number(2, 1, 4, "samples along each side of a pixel")
+    supersample: int = number(1, 1, 4, "samples along each side of a pixel")
     close_up: float = number(0.3, 0.0, 1.0, "share of the views that are close-ups")
     textureless: float = number(0.1, 0.0, 1.0, "share of the steps that show the bare shape")
     random_background: float = number(0.5, 0.0, 1.0, "share of the backgrounds in random colours")
@@ -74,9 +74,9 @@ class Geometry:
 
     lr: float = number(1e-3, 0.0, 1.0, "learning rate of the distance field; 0 keeps the fitted shape")
     every: int = number(1, 1, 100, "the surface is extracted and updated each this many steps")
-    laplacian: float = number(0.1, 0.0, 1000.0, "weight against bumps")
-    normal_consistency: float = number(0.1, 0.0, 1000.0, "weight against folds between neighbouring faces")
-    keep_shape: float = number(1.0, 0.0, 1000.0, "weight that ties the silhouette to the sketch's")
+    laplacian: float = number(0.5, 0.0, 1000.0, "weight against bumps")
+    normal_consistency: float = number(0.5, 0.0, 1000.0, "weight against folds between neighbouring faces")
+    keep_shape: float = number(5.0, 0.0, 1000.0, "weight that ties the silhouette to the sketch's")
     eikonal: float = number(0.1, 0.0, 1000.0, "weight that keeps the field a distance")
 
 
@@ -176,15 +176,15 @@ class Settings:
 
 
 STANDARD = Settings()
-# A first look on two processor cores in about three minutes, with the embedded prior.
+# A first look on two processor cores in about two minutes, with the embedded prior.
 DRAFT = Settings(
-    fit=Fit(grid=48, resolution=192, steps=150),
-    geometry=Geometry(every=2),
-    color=Color(lr=0.02),
-    sds=Sds(steps=180),
-    bridge=Bridge(steps=120),
+    fit=Fit(steps=200),
+    render=Render(random_background=0.25),
+    geometry=Geometry(every=4),
+    sds=Sds(steps=320),
+    bridge=Bridge(steps=80),
     output=Output(texture_size=1024, faces=20_000),
-    checkpoint=Checkpoint(every_seconds=20.0, preview_every=25),
+    checkpoint=Checkpoint(every_seconds=20.0, preview_every=40),
 )
 # For a GPU and a large prior; as in STANDARD, the paper's split of 80 % and 20 %.
 HIGH = Settings(

@@ -27,7 +27,7 @@ from sdf_fit.body import Body
 from sdf_fit.fit import optimise
 from sdf_fit.losses import (
     NonFiniteError,
-    color_drift,
+    material_drift,
     normal_consistency,
     sdf_terms,
     silhouette_loss,
@@ -201,8 +201,8 @@ class StageRun:
         total = color.smoothness * (material - beside).abs().mean()
         if self.keep_colors:
             with torch.no_grad():
-                drawn = body.drawn(points)[:, :3]
-            total = total + self.keep_colors * color_drift(material[:, :3], drawn)
+                drawn = body.drawn(points)
+            total = total + self.keep_colors * material_drift(material, drawn)
         return total
 
     def _gradient(self, x: Tensor, shots: list[Shot], step: int, progress: float) -> Tensor:

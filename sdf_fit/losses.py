@@ -14,7 +14,7 @@ from sdf_fit.surface import Surface, draw, soft_mask
 from sdf_fit.targets import Targets
 
 DEPTH_CAP = 0.1  # working units; further off is a hole or an occlusion, not a distance
-COLOR_FREEDOM = 0.08  # sRGB, 0..1
+MATERIAL_FREEDOM = (0.1, 0.1, 0.1, 0.3, 0.05)  # sRGB, roughness, metallic
 BAND_CELLS = 2.5  # the terms look at grid vertices this close to the surface
 
 
@@ -48,13 +48,16 @@ def mask_and_depth_loss(
     return mask_loss, torch.where(mask & drawing.hit, error, 0.0).mean()
 
 
-def color_drift(color: Tensor, drawn: Tensor) -> Tensor:
-    """How far colours [N, 3] (linear) are from the drawn ones, beyond COLOR_FREEDOM; mean square in sRGB.
+def material_drift(material: Tensor, drawn: Tensor) -> Tensor:
+    """How far materials [N, 5] are from those that were drawn, beyond MATERIAL_FREEDOM; mean square, colours in sRGB.
 
-    Within that freedom they cost nothing: texture is made of small differences, and those are wanted.
+    Within that freedom they cost nothing: texture is made of small differences, and those are wanted. Roughness and
+    metallic belong to it because a metal without surroundings to mirror is dark: distillation would find that way.
     """
-    excess = (linear_to_srgb(color) - linear_to_srgb(drawn)).abs() - COLOR_FREEDOM
-    return excess.clamp(min=0).square().mean()
+    shown = torch.cat([linear_to_srgb(material[:, :3]), material[:, 3:]], 1)
+    before = torch.cat([linear_to_srgb(drawn[:, :3]), drawn[:, 3:]], 1)
+    excess = (shown - before).abs() - shown.new_tensor(MATERIAL_FREEDOM)
+    return excess.clamp(min=0).square().sum(1).mean()
 
 
 @dataclass(frozen=True)

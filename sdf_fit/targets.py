@@ -16,7 +16,7 @@ from sdf_fit.cameras import View, clip_from_work, sphere_of_views, to_clip
 from sdf_fit.mesh import Mesh
 from sdf_fit.render import Rasterizer
 
-SILHOUETTE_VIEWS, SILHOUETTE_SIZE = 24, 128
+SILHOUETTE_VIEWS, SILHOUETTE_SIZE = 24, 256
 FAR = 1e6  # depth where nothing is
 
 
@@ -55,7 +55,7 @@ def sketch_targets(
         depth = seen[..., :3] @ matrix[0, 3, :3].cpu() + matrix[0, 3, 3].cpu()
         hit = rast[0, ..., 3].cpu() > 0
         pixels = stroke_width * resolution / (2 * view.distance * math.tan(math.radians(view.fovy) / 2))
-        radius = max(round(pixels / 2), 1)
+        radius = max(int(pixels / 2), 1)
         mask, depth, color = _close_gaps(torch.where(hit, depth, FAR), seen[..., 3:], radius)
         masks.append(mask)
         depths.append(depth)

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-MODULES = ("rendering", "extraction", "fitting", "step", "main_job", "color_field")
+MODULES = ("rendering", "extraction", "fitting", "step", "main_job", "sds_against_bridge", "color_field")
 
 
 def run(name: str) -> str:

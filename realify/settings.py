@@ -74,9 +74,9 @@ class Geometry:
 
     lr: float = number(1e-3, 0.0, 1.0, "learning rate of the distance field; 0 keeps the fitted shape")
     every: int = number(1, 1, 100, "the surface is extracted and updated each this many steps")
-    laplacian: float = number(0.5, 0.0, 1000.0, "weight against bumps")
+    laplacian: float = number(0.3, 0.0, 1000.0, "weight against bumps")
     normal_consistency: float = number(0.5, 0.0, 1000.0, "weight against folds between neighbouring faces")
-    keep_shape: float = number(5.0, 0.0, 1000.0, "weight that ties the silhouette to the sketch's")
+    keep_shape: float = number(30.0, 0.0, 1000.0, "weight that ties the silhouette to the sketch's")
     eikonal: float = number(0.1, 0.0, 1000.0, "weight that keeps the field a distance")
 
 

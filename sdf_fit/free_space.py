@@ -19,6 +19,7 @@ from sdf_fit.targets import Targets
 
 SHELL_CELLS = 0.75  # half thickness of the shell around a thin sheet, so that the grid cannot miss it
 SPECK_VERTICES = 8
+RETREAT_CELLS = 0.75
 
 
 def carve(targets: Targets, resolution: int, votes: int = 2) -> Tensor:
@@ -45,17 +46,21 @@ def initial_distance(mesh: Mesh, targets: Targets, resolution: int, seed: int) -
     """
     cell = 2.0 / resolution
     inside = carve(targets, resolution).numpy()
-    carved = _signed_distance(_without_specks(inside)) * cell
+    inside = _without_specks(inside)
+    carved = _signed_distance(inside) * cell
     samples = mesh.surface_points(40_000, seed)
     outside_by = ndimage.map_coordinates(carved, ((samples + 1) / cell).T, order=1, mode="nearest")
     thin = samples[outside_by > 1.25 * cell]
-    bound = np.full(inside.shape, np.inf, np.float32)
+    values = np.clip(carved, -6 * cell, 6 * cell).astype(np.float32)
+    # what is only a few vertices thick may lose some of its thickness, not vanish
+    slender = inside & ~ndimage.binary_opening(inside)
+    bound = np.where(slender, carved + RETREAT_CELLS * cell, np.inf).astype(np.float32)
     if len(thin):
         axis = np.linspace(-1, 1, resolution + 1)
         grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
         distance, _ = KDTree(thin).query(grid.reshape(-1, 3), distance_upper_bound=6 * cell)
-        bound = (distance.reshape(inside.shape) - SHELL_CELLS * cell).astype(np.float32)
-    values = np.minimum(np.clip(carved, -6 * cell, 6 * cell), bound).astype(np.float32)
+        shell = (distance.reshape(inside.shape) - SHELL_CELLS * cell).astype(np.float32)
+        values, bound = np.minimum(values, shell), np.minimum(bound, shell)
     bound[bound > cell] = np.inf
     return torch.from_numpy(values), torch.from_numpy(bound)
 

@@ -19,7 +19,7 @@ from sdf_fit.targets import Targets
 
 SHELL_CELLS = 0.75  # half thickness of the shell around a thin sheet, so that the grid cannot miss it
 SPECK_VERTICES = 8
-RETREAT_CELLS = 0.75
+KEPT_CELLS = 0.1  # least depth of what was voted to be inside
 
 
 def carve(targets: Targets, resolution: int, votes: int = 2) -> Tensor:
@@ -45,16 +45,13 @@ def initial_distance(mesh: Mesh, targets: Targets, resolution: int, seed: int) -
     sdf = min(carved, distance to thin parts - half a shell), working units, negative inside.
     """
     cell = 2.0 / resolution
-    inside = carve(targets, resolution).numpy()
-    inside = _without_specks(inside)
+    inside = _without_specks(carve(targets, resolution).numpy())
     carved = _signed_distance(inside) * cell
     samples = mesh.surface_points(40_000, seed)
     outside_by = ndimage.map_coordinates(carved, ((samples + 1) / cell).T, order=1, mode="nearest")
     thin = samples[outside_by > 1.25 * cell]
     values = np.clip(carved, -6 * cell, 6 * cell).astype(np.float32)
-    # what is only a few vertices thick may lose some of its thickness, not vanish
-    slender = inside & ~ndimage.binary_opening(inside)
-    bound = np.where(slender, carved + RETREAT_CELLS * cell, np.inf).astype(np.float32)
+    bound = np.full(inside.shape, np.inf, np.float32)
     if len(thin):
         axis = np.linspace(-1, 1, resolution + 1)
         grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
@@ -79,4 +76,6 @@ def _signed_distance(inside: np.ndarray) -> np.ndarray:
         return np.full(inside.shape, float(max(inside.shape)))
     outer = np.asarray(ndimage.distance_transform_edt(~inside))
     inner = np.asarray(ndimage.distance_transform_edt(inside))
-    return ndimage.gaussian_filter(np.where(inside, 0.5 - inner, outer - 0.5), 0.7)
+    smooth = ndimage.gaussian_filter(np.where(inside, 0.5 - inner, outer - 0.5), 0.7)
+    # smoothing must not take a thin leg away
+    return np.where(inside, np.minimum(smooth, -KEPT_CELLS), smooth)

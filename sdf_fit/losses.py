@@ -49,10 +49,11 @@ def mask_and_depth_loss(
 
 
 def material_drift(material: Tensor, drawn: Tensor) -> Tensor:
-    """How far materials [N, 5] are from those that were drawn, beyond MATERIAL_FREEDOM; mean square, colours in sRGB.
+    """How far materials [N, 5] are from the drawn ones, beyond MATERIAL_FREEDOM; mean square, colour in sRGB.
 
-    Within that freedom they cost nothing: texture is made of small differences, and those are wanted. Roughness and
-    metallic belong to it because a metal without surroundings to mirror is dark: distillation would find that way.
+    Within that freedom they cost nothing: texture is made of small differences, and those are wanted.
+    Roughness and metallic belong to it because a metal without surroundings to mirror is dark: distillation
+    would find that way.
     """
     shown = torch.cat([linear_to_srgb(material[:, :3]), material[:, 3:]], 1)
     before = torch.cat([linear_to_srgb(drawn[:, :3]), drawn[:, 3:]], 1)

@@ -41,9 +41,7 @@ def processor() -> str:
 def head() -> str:
     """What the figures were made on, and when."""
     day = datetime.date.today().isoformat()
-    machine = (
-        f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-    )
+    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     return (
         "# Results\n\n"
         f"Made by `make bench` on {day}: {machine}.\n\n"

@@ -77,9 +77,7 @@ def run(effort: Effort, folder: Path) -> list[list[str]]:
         parts = [part.transformed(to_work) for part in ([drawn] if isinstance(drawn, Mesh) else drawn)]
         precision, recall = precision_recall(body, parts, DISTANCE)
         iou = silhouette_iou(body, sketch, NumbaRasterizer())
-        rows.append(
-            [name, f"{seconds:.1f}", f"{precision:.3f}", f"{recall:.3f}", f"{iou:.3f}", str(len(body.faces))]
-        )
+        rows.append([name, f"{seconds:.1f}", f"{precision:.3f}", f"{recall:.3f}", f"{iou:.3f}", str(len(body.faces))])
     return [
         *rows,
         ["target", "≤ 35", "≥ .93", "≥ .93", "", ""],

@@ -20,9 +20,7 @@ class Figures:
 
     saturation: float  # (max - min) / max of the channels, 0..1, of pixels that are not black
     clipped: float  # share of pixels with a channel at the end of its range
-    high_frequencies: (
-        float  # root mean square of what a 5 x 5 binomial blur takes away; per cent of full scale
-    )
+    high_frequencies: float  # root mean square of what a 5 x 5 binomial blur takes away; per cent of full scale
 
     @staticmethod
     def mean(several: list[Figures]) -> Figures:

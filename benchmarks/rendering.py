@@ -74,9 +74,7 @@ def times(scene: Scene) -> list[list[str]]:
                 scene.draw(renderer, vertices, size).backward(weight)
 
             best, median = time_ms(frame, repeats)
-            rows.append(
-                [name, f"{size}²", f"{best:.1f}", f"{median:.1f}", str(target) if name == "numba" else ""]
-            )
+            rows.append([name, f"{size}²", f"{best:.1f}", f"{median:.1f}", str(target) if name == "numba" else ""])
     return [*rows, ["yardstick: 1024³ float32 product", "", f"{yardstick_ms():.1f}", "", ""]]
 
 
@@ -132,9 +130,7 @@ def _rows(name: str, have: np.ndarray, wanted: np.ndarray, target: str = "") -> 
     rows = []
     for picture, a, b in zip(("coverage", "places"), have, wanted, strict=True):
         size = float(np.linalg.norm(a))
-        cosine = (
-            f"{float(a @ b) / (size * float(np.linalg.norm(b))):.3f}" if size > NOTHING else "no gradient"
-        )
+        cosine = f"{float(a @ b) / (size * float(np.linalg.norm(b))):.3f}" if size > NOTHING else "no gradient"
         error = float(np.linalg.norm(a - b) / np.linalg.norm(b))
         rows.append([name, picture, cosine, f"{error:.2f}", target if picture == "coverage" else ""])
     return rows

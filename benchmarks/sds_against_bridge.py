@@ -187,14 +187,10 @@ def write_sheet(path: Path, found: dict[str, tuple[Outcome, Outcome]], settings:
         "sketch": [draw_sketch(example(name).mesh, [FRONT], LARGE, renderer)[0] for name in found],
         f"SDS alone, {first + second} steps": [pair[0].large for pair in found.values()],
         f"SDS, {first} steps, then the bridge, {second} steps": [pair[1].large for pair in found.values()],
-        "held-out renders of what the embedded prior learnt from": [
-            _four(renders(name)[0]) for name in found
-        ],
+        "held-out renders of what the embedded prior learnt from": [_four(renders(name)[0]) for name in found],
     }
     shade = (round(BACKGROUND * 255),) * 3
-    sheet = Image.new(
-        "RGB", (2 * MARGIN + len(found) * LARGE, 2 * MARGIN + len(rows) * (CAPTION + LARGE)), shade
-    )
+    sheet = Image.new("RGB", (2 * MARGIN + len(found) * LARGE, 2 * MARGIN + len(rows) * (CAPTION + LARGE)), shade)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     for row, (title, pictures) in enumerate(rows.items()):
         top = MARGIN + row * (CAPTION + LARGE)
@@ -202,9 +198,7 @@ def write_sheet(path: Path, found: dict[str, tuple[Outcome, Outcome]], settings:
         sheet.paste(Image.fromarray(np.concatenate(pictures, axis=1)), (MARGIN, top + CAPTION))
     for column, name in enumerate(found):
         prompt = PROMPTS[name].removeprefix("a photo of ")
-        pen.text(
-            (MARGIN + (column + 0.5) * LARGE, MARGIN + CAPTION - 6), prompt, (70, 70, 70), font, anchor="mt"
-        )
+        pen.text((MARGIN + (column + 0.5) * LARGE, MARGIN + CAPTION - 6), prompt, (70, 70, 70), font, anchor="mt")
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
 
@@ -230,9 +224,7 @@ def announce(names: list[str], settings: Settings) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument(
-        "--quick", action="store_true", help="two sketches, few steps: only to see that it runs"
-    )
+    parser.add_argument("--quick", action="store_true", help="two sketches, few steps: only to see that it runs")
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
     job, names = preset("draft"), list(PROMPTS)

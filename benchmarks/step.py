@@ -118,19 +118,23 @@ def ratio_row(bench: Bench, plan: StagePlan) -> list[str]:
 
 
 def profile(bench: Bench, plan: StagePlan) -> dict[Part, float]:
-    """Milliseconds of a mean step, under WHOLE, and of each of PARTS in it, slowed a little by profiling."""
-    run, profiler, steps = bench.stage(plan), cProfile.Profile(), plan.steps - WARM_UP
+    """Milliseconds of a mean step, under WHOLE, and of each of PARTS in it, slowed a little by profiling.
+
+    Processor time, which a busy neighbour does not change.
+    """
+    run, steps = bench.stage(plan), plan.steps - WARM_UP
+    profiler = cProfile.Profile(time.process_time)
     start = 0.0
 
     def after_step(loss: float) -> None:
         nonlocal start
         if run.step == WARM_UP:
-            start = time.perf_counter()
+            start = time.process_time()
             profiler.enable()
 
     run.run(after_step)
     profiler.disable()
-    found = {WHOLE: (time.perf_counter() - start) * 1e3 / steps}
+    found = {WHOLE: (time.process_time() - start) * 1e3 / steps}
     for (file, _, function), (_, _, _, total, _) in pstats.Stats(profiler).stats.items():  # type: ignore
         for part in PARTS:
             if function == part[2] and file.replace("\\", "/").endswith(part[1]):
@@ -150,10 +154,14 @@ def run(steps: int) -> tuple[list[list[str]], list[list[str]]]:
         benches.append(Bench(settings, body, targets, "float32"))
     ratios = [ratio_row(bench, plan) for bench in benches for plan in bench.plans(steps)]
     profiles = [profile(automatic, plan) for plan in automatic.plans(steps // 2)]
-    parts = [[part[0], *(f"{found.get(part, 0.0):.1f}" for found in profiles)] for part in (WHOLE, *PARTS)]
+    parts = [[part[0], *(_shown(found.get(part)) for found in profiles)] for part in (WHOLE, *PARTS)]
     yardstick = ["yardstick: 1024³ float32 product", f"{yardstick_ms():.1f}"]
     ratios.append([yardstick[0], "", yardstick[1], "", "", "", "", ""])
     return ratios, [*parts, [*yardstick, ""]]
+
+
+def _shown(ms: float | None) -> str:
+    return "not called" if ms is None else f"{ms:.1f}"
 
 
 if __name__ == "__main__":
@@ -164,4 +172,4 @@ if __name__ == "__main__":
     ratio_rows, part_rows = run(count)
     note = ", QUICK: not the figures" if quick else ""
     print(markdown([RATIO_HEADER[0].format(count=count) + note, *RATIO_HEADER[1:]], ratio_rows), end="\n\n")
-    print(markdown(["where a step goes, ms (under a profiler" + note + ")", "sds", "bridge"], part_rows))
+    print(markdown(["where a step goes, ms of processor time under a profiler" + note, "sds", "bridge"], part_rows))

@@ -24,6 +24,7 @@ from sdf_fit.render.shading import linear_to_srgb
 from sdf_fit.sketch import Sketch
 from sdf_fit.surface import Surface, draw
 from sdf_fit.targets import Targets, sketch_targets
+from sdf_fit.tidy import tidy
 
 TARGET_VIEWS = 48
 
@@ -120,6 +121,7 @@ def fit_sketch(
         on_step(step, loss)
 
     optimise(shape, image_loss, regulariser, optimiser, range(steps), after_step)
+    shape.sdf = SdfGrid.from_values(tidy(shape.sdf.values))
     return Body(shape, fit_colors(shape.surface().detached(), targets, renderer, generator))
 
 

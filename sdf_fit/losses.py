@@ -14,7 +14,7 @@ from sdf_fit.surface import Surface, draw, soft_mask
 from sdf_fit.targets import Targets
 
 DEPTH_CAP = 0.1  # working units; further off is a hole or an occlusion, not a distance
-MATERIAL_FREEDOM = (0.1, 0.1, 0.1, 0.3, 0.05)  # sRGB, roughness, metallic
+MATERIAL_FREEDOM = (0.07, 0.07, 0.07, 0.3, 0.05)  # sRGB, roughness, metallic
 BAND_CELLS = 2.5  # the terms look at grid vertices this close to the surface
 
 

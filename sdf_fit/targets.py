@@ -17,6 +17,7 @@ from sdf_fit.mesh import Mesh
 from sdf_fit.render import Rasterizer
 
 SILHOUETTE_VIEWS, SILHOUETTE_SIZE = 24, 256
+WIDEST_GAP = 0.1  # working units: what is wider is a hole, whatever the strokes' width
 FAR = 1e6  # depth where nothing is
 
 
@@ -54,7 +55,8 @@ def sketch_targets(
         seen = renderer.interpolate(torch.cat([vertices, colors.to(device)], 1)[None], rast, faces)[0].cpu()
         depth = seen[..., :3] @ matrix[0, 3, :3].cpu() + matrix[0, 3, 3].cpu()
         hit = rast[0, ..., 3].cpu() > 0
-        pixels = stroke_width * resolution / (2 * view.distance * math.tan(math.radians(view.fovy) / 2))
+        picture_height = 2 * view.distance * math.tan(math.radians(view.fovy) / 2)
+        pixels = min(stroke_width, WIDEST_GAP) * resolution / picture_height
         radius = max(int(pixels / 2), 1)
         mask, depth, color = _close_gaps(torch.where(hit, depth, FAR), seen[..., 3:], radius)
         masks.append(mask)

@@ -40,7 +40,7 @@ test-cuda: setup ## the checks that need a CUDA device
 lint: setup ## ruff, pyright and the direction of the imports
 	$(BIN)/ruff check .
 	$(BIN)/pyright
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 bench: setup ## every figure the project claims, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

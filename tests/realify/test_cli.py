@@ -115,7 +115,7 @@ def test_resume_refuses_what_the_run_did_not_begin_with(tmp_path: Path) -> None:
         (["--prompt", "a mug"], "--prompt"),
         (["-o", tmp_path / "other.glb"], "-o"),
         (["--seed", 4], "seed"),
-        (["--preset", "draft"], "fit.grid"),
+        (["--preset", "draft"], "fit.steps"),
         (["--set", "geometry.lr=0.5"], "geometry.lr"),
     ]:
         done = realify("run", "--resume", folder, *arguments)

@@ -115,7 +115,7 @@ def test_a_style_without_a_card_is_stable_diffusions() -> None:
 
 def test_the_sampling_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = tmp_path / "out" / "apples.png"
-    script = Path(__file__).parents[2] / "examples" / "08_sample_the_prior.py"
+    script = Path(__file__).parents[2] / "examples" / "05_sample_the_prior.py"
     monkeypatch.setattr(sys, "argv", [str(script), "a red apple", str(picture), "--steps", "4"])
     runpy.run_path(str(script), run_name="__main__")
     assert Image.open(picture).size == (256, 64)

@@ -1,6 +1,6 @@
 """Draws what a prior knows: four DDIM samples of a sentence in a row.
 
-python examples/08_sample_the_prior.py "a red apple" out/samples.png --prior embedded --seed 0
+python examples/05_sample_the_prior.py "a red apple" out/samples.png --prior embedded --seed 0
 """
 
 from __future__ import annotations

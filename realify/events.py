@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ class Ticker:
         self._seen = dict.fromkeys(self._plan, 0)  # steps done under this ticker's eyes
         self._seconds = dict.fromkeys(self._plan, 0.0)
         self._preview: Path | None = None
+        self._last: Event | None = None
 
     def resume(self, stage: str, step: int) -> None:
         """The job goes on after `step` of `stage`; the stages before are done."""
@@ -90,7 +91,14 @@ class Ticker:
         self._done[stage], self._last_time = step, now
         self._preview = preview or self._preview
         total, left = self._plan[stage].total, self._seconds_left()
-        self._on_event(Event(stage, step, total, left, loss, self._preview, warnings))
+        self._last = Event(stage, step, total, left, loss, self._preview, warnings)
+        self._on_event(self._last)
+
+    def warn(self, warnings: tuple[str, ...]) -> None:
+        """The last event once more, with these warnings. Raises ValueError before the first tick."""
+        if self._last is None:
+            raise ValueError("there is no event yet that warnings could come with: tick first")
+        self._on_event(replace(self._last, warnings=warnings))
 
     def _seconds_left(self) -> float | None:
         work_seen = sum(self._seen[name] * stage.weight for name, stage in self._plan.items())

@@ -9,7 +9,8 @@ words.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,13 +34,24 @@ from realify.turntable import write_turntable
 from realify.unwrap import unwrap
 from realify.watch import Watch
 from sdf_fit.body import Body
-from sdf_fit.extract import make_extractor
+from sdf_fit.extract import Extractor, make_extractor
 from sdf_fit.fit import fit_sketch
 from sdf_fit.render import Rasterizer, make_renderer
 from sdf_fit.sketch import Sketch, read_sketch
 from sdf_fit.targets import silhouette_targets
 
 log = logging.getLogger("realify")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every stage works with."""
+
+    settings: Settings
+    device: torch.device
+    renderer: Rasterizer
+    extractor: Extractor
+    watch: Watch
 
 
 @dataclass(frozen=True)
@@ -65,32 +77,19 @@ def run(
     Raises realify.events.Stopped once should_stop() said so (from the first distillation step on with a
     checkpoint on disk), and the parts' own errors: SketchError, PromptError, MissingPrior, NonFiniteError, …
     """
-    torch.set_num_threads(settings.threads)
     folder.mkdir(parents=True, exist_ok=True)
-    device = choose_device(settings.device)
-    renderer = make_renderer(settings.backend, device, settings.threads)
-    watch = Watch(settings, folder, on_event, should_stop)
     checkpoint = load_checkpoint(folder)
-
-    sketch = _read(sketch_file, settings, watch)
+    tools = _tools(settings, Watch(settings, folder, on_event, should_stop))
+    sketch = _read(sketch_file, tools)
     # before the fit, so that a missing prior, or a prompt or settings it cannot use, is known at once
-    prior = load_prior(
-        settings.prior.name, str(device), settings.prior.dtype, revision=settings.prior.revision or None
-    )
-    log.info(
-        "device %s, backend %s, extractor %s, prior %s, %s",
-        device, renderer.name, settings.extract, prior.name, prior.dtype,
-    )  # fmt: skip
+    prior = _load_prior(tools)
     plans = plan_stages(settings, prior.style.defaults)
     prompts = PromptTable(prior, prompt)
-    watch.warn("read", *prompts.warnings, *prior.notes)
+    tools.watch.warn(*sketch.warnings, *prompts.warnings, *prior.notes)
 
-    if checkpoint:
-        body = _body_of(checkpoint, settings, device)
-    else:
-        body = _fit(sketch, settings, renderer, device, watch)
-    _distil(sketch, body, plans, prior, prompts, settings, renderer, device, watch, checkpoint)
-    result = _finish(sketch, body, prompt, settings, renderer, device, watch)
+    body = _restore(checkpoint, tools) if checkpoint else _fit(sketch, tools)
+    _distil(sketch, body, plans, prior, prompts, checkpoint, tools)
+    result = _finish(sketch, body, prompt, tools)
     discard_checkpoint(folder)
     return result
 
@@ -103,89 +102,91 @@ def fit(
     should_stop: Callable[[], bool],
 ) -> None:
     """Only the fit: a closed body in the sketch's colours and place, as a GLB (or what `out` ends in)."""
+    tools = _tools(settings, Watch(settings, out.parent, on_event, should_stop))
+    sketch = _read(sketch_file, tools)
+    tools.watch.warn(*sketch.warnings)
+    write_body(out, _fit(sketch, tools).mesh(), sketch.world_from_work)
+
+
+def _tools(settings: Settings, watch: Watch) -> Tools:
     torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
-    watch = Watch(settings, out.parent, on_event, should_stop)
-    sketch = _read(sketch_file, settings, watch)
     renderer = make_renderer(settings.backend, device, settings.threads)
-    body = _fit(sketch, settings, renderer, device, watch)
-    write_body(out, body.mesh(), sketch.world_from_work)
+    return Tools(settings, device, renderer, make_extractor(settings.extract, settings.fit.grid, device), watch)
 
 
-def _read(file: Path, settings: Settings, watch: Watch) -> Sketch:
-    watch.begin("read")
-    how = settings.sketch
+def _read(file: Path, tools: Tools) -> Sketch:
+    tools.watch.begin("read")
+    how = tools.settings.sketch
     sketch = read_sketch(file, up=how.up, scale=how.scale, front=how.front)
-    watch.warn("read", *sketch.warnings)
-    watch.done("read", 1)
+    tools.watch.done("read", 1)
     return sketch
 
 
-def _fit(
-    sketch: Sketch, settings: Settings, renderer: Rasterizer, device: torch.device, watch: Watch
-) -> Body:
+def _load_prior(tools: Tools) -> Prior:
+    wanted = tools.settings.prior
+    prior = load_prior(wanted.name, str(tools.device), wanted.dtype, revision=wanted.revision or None)
+    parts = tools.device, tools.renderer.name, tools.extractor.name, prior.name, str(prior.dtype)
+    log.info("device %s, backend %s, extractor %s, prior %s, %s", *parts)
+    return prior
+
+
+def _fit(sketch: Sketch, tools: Tools) -> Body:
     """The paper's first step: an SDF fitted to multi-view renders of the sketch."""
+    fit, watch = tools.settings.fit, tools.watch
     watch.begin("fit")
     return fit_sketch(
         sketch,
-        renderer,
-        make_extractor(settings.extract, settings.fit.grid, device),
-        steps=settings.fit.steps,
-        views_per_step=settings.fit.views,
-        resolution=settings.fit.resolution,
-        lr=settings.fit.lr,
-        seed=settings.seed,
-        device=device,
+        tools.renderer,
+        tools.extractor,
+        steps=fit.steps,
+        views_per_step=fit.views,
+        resolution=fit.resolution,
+        lr=fit.lr,
+        seed=tools.settings.seed,
+        device=tools.device,
         on_step=lambda step, loss: watch.done("fit", step + 1, loss),
     )
 
 
-def _body_of(checkpoint: dict[str, Any], settings: Settings, device: torch.device) -> Body:
-    extractor = make_extractor(settings.extract, settings.fit.grid, device)
-    return Body.from_state(checkpoint["body"], extractor, device)
+def _restore(checkpoint: dict[str, Any], tools: Tools) -> Body:
+    return Body.from_state(checkpoint["body"], tools.extractor, tools.device)
 
 
 def _distil(
     sketch: Sketch,
     body: Body,
-    plans: Sequence[StagePlan],
+    plans: tuple[StagePlan, ...],
     prior: Prior,
     prompts: PromptTable,
-    settings: Settings,
-    renderer: Rasterizer,
-    device: torch.device,
-    watch: Watch,
     checkpoint: dict[str, Any] | None,
+    tools: Tools,
 ) -> None:
     """The two stages, from the checkpoint's place on."""
-    silhouettes = silhouette_targets(sketch.mesh, sketch.stroke_width, renderer, device)
-    generator = torch.Generator().manual_seed(settings.seed)
+    silhouettes = silhouette_targets(sketch.mesh, sketch.stroke_width, tools.renderer, tools.device)
+    generator = torch.Generator().manual_seed(tools.settings.seed)
     reached = [plan.name for plan in plans].index(checkpoint["stage"]) if checkpoint else 0
     for plan in plans[reached:]:
-        stage = StageRun(plan, body, prior, prompts, silhouettes, renderer, settings, generator)
+        stage = StageRun(plan, body, prior, prompts, silhouettes, tools.renderer, tools.settings, generator)
         if checkpoint and plan.name == checkpoint["stage"]:
             stage.restore(checkpoint)
-            watch.resume(plan.name, stage.step)
+            tools.watch.resume(plan.name, stage.step)
         else:
-            watch.begin(plan.name, stage)
-        stage.run(partial(watch.after_step, stage, renderer))
+            tools.watch.begin(plan.name, stage)
+        stage.run(partial(tools.watch.after_step, stage, tools.renderer))
 
 
-def _finish(
-    sketch: Sketch,
-    body: Body,
-    prompt: str,
-    settings: Settings,
-    renderer: Rasterizer,
-    device: torch.device,
-    watch: Watch,
-) -> Result:
+def _finish(sketch: Sketch, body: Body, prompt: str, tools: Tools) -> Result:
     """Even triangles, texture, files."""
+    settings, watch = tools.settings, tools.watch
     output, folder = settings.output, watch.folder
     watch.begin("bake")
-    mesh = unwrap(clean_body(body.mesh(), output.faces), output.texture_size)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", RuntimeWarning)
+        mesh = unwrap(clean_body(body.mesh(), output.faces), output.texture_size)
     watch.done("bake", 1)
-    textures = bake(mesh, body.material, output.texture_size, renderer, device)
+    watch.warn(*(str(warning.message) for warning in told))
+    textures = bake(mesh, body.material, output.texture_size, tools.renderer, tools.device)
     watch.done("bake", 2)
 
     watch.begin("export")

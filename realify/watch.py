@@ -52,13 +52,13 @@ class Watch:
         self._ticker.tick(stage, step, loss=loss)
         self._stop_if_asked()
 
-    def warn(self, stage: str, *warnings: str) -> None:
-        """Tell the user something, in the events and in the log."""
+    def warn(self, *warnings: str) -> None:
+        """Tell the user something, in the events (at the step that was told of last) and in the log."""
         for warning in warnings:
             log.warning(warning)
         if warnings:
             self.warnings += warnings
-            self._ticker.tick(stage, 0, warnings=warnings)
+            self._ticker.warn(warnings)
 
     def after_step(self, run: StageRun, renderer: Rasterizer, loss: float) -> None:
         """A distillation step is done; it may be saved where `StageRun.at_rest` says so. Raises Stopped."""

@@ -17,12 +17,12 @@ def tidy(values: Tensor) -> Tensor:
     The signs of both are turned over, sizes kept. Regions are connected through the six neighbours on the grid.
     """
     field = values.cpu().numpy()
-    inside = ndimage.binary_fill_holes(field < 0)
-    parts, count = ndimage.label(inside)
-    if count > 1:
-        sizes = np.bincount(parts.ravel())
-        sizes[0] = 0
-        inside = (sizes >= CRUMB_SHARE * sizes.max())[parts]
+    inside = np.asarray(ndimage.binary_fill_holes(field < 0))
+    parts = np.empty(inside.shape, np.int32)
+    ndimage.label(inside, output=parts)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0  # the outside
+    inside &= (sizes >= CRUMB_SHARE * sizes.max())[parts]
     # a vertex turned inside has to be strictly negative, and one turned outside may be zero
     tidied = np.where(inside, -np.maximum(np.abs(field), 1e-6), np.abs(field))
     return torch.from_numpy(np.where((field < 0) == inside, field, tidied)).to(values)

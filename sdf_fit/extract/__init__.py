@@ -15,6 +15,7 @@ EXTRACTORS = {"auto": TetGrid, "tets": TetGrid, "flexicubes": FlexiCubesGrid}
 class Extractor(Protocol):
     """What the fit asks of an extractor."""
 
+    name: str
     resolution: int
 
     def extract(self, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,8 @@ INSTALL = (
 class FlexiCubesGrid:
     """Extracts the zero level of an SDF at the vertices of a grid of `resolution`^3 cubes over [-1, 1]^3."""
 
+    name = "flexicubes"
+
     def __init__(self, resolution: int, device: torch.device | str = "cpu") -> None:
         try:
             kaolin = import_module("kaolin.ops.conversions")

@@ -45,6 +45,8 @@ class Topology(NamedTuple):
 class TetGrid:
     """Extracts the zero level of an SDF at the vertices of a grid of `resolution`^3 cubes over [-1, 1]^3."""
 
+    name = "tets"
+
     def __init__(self, resolution: int, device: torch.device | str = "cpu") -> None:
         if resolution < 2:
             raise ValueError(f"resolution {resolution}: a grid needs at least 2 cubes a side")

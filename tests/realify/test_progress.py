@@ -117,3 +117,14 @@ def test_the_first_signal_asks_and_the_second_kills(number: signal.Signals) -> N
             else:
                 assert process.wait(10) == 0 and process.stdout.read() == "clean\n"
             assert "once more kills" in process.stderr.read()
+
+
+def test_a_warning_comes_with_the_event_before_it() -> None:
+    events: list[Event] = []
+    ticker = Ticker(events.append, [Stage("read", 1), Stage("fit", 10)])
+    with pytest.raises(ValueError, match="tick first"):
+        ticker.warn(("too early",))
+    ticker.tick("read", 1)
+    ticker.warn(("a stroke was dropped",))
+    assert (events[-1].stage, events[-1].step) == ("read", 1)
+    assert events[-1].warnings == ("a stroke was dropped",) and events[0].warnings == ()

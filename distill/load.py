@@ -65,7 +65,7 @@ def find_prior(name: str, revision: str | None = None, allow_download: bool = Fa
         raise MissingPrior(
             f"prior {name!r}: no such folder, and not a repository id such as owner/name"
         ) from None
-    except (LocalEntryNotFoundError, HfHubHTTPError) as missing:
-        raise MissingPrior(
-            f"prior {name!r} is not on this machine. Get it with\n    {command}\n({missing})"
-        ) from None
+    except LocalEntryNotFoundError:
+        raise MissingPrior(f"prior {name!r} is not on this machine. Get it with\n    {command}") from None
+    except HfHubHTTPError as refused:
+        raise MissingPrior(f"prior {name!r} cannot be fetched ({refused}). Try\n    {command}") from None

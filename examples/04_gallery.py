@@ -24,7 +24,6 @@ PROMPTS = {
     "flower": "a photo of a pink flower",
 }
 SIZE = 320  # of each view in a contact sheet
-VIEW = {"chair": 1, "mug": 0}  # which of the four views shows it best; the first for the others
 
 
 def main() -> None:
@@ -40,10 +39,9 @@ def main() -> None:
         folder = Path("out/gallery") / name
         done = run(SKETCHES / f"{name}.glb", PROMPTS[name], settings, folder, lambda event: None, lambda: False)
         sheet = Image.open(done.contact_sheet)
-        left = MARGIN + VIEW.get(name, 0) * SIZE
         for row in range(2):
             top = MARGIN + row * (MARGIN + CAPTION + SIZE) + CAPTION
-            picture.paste(sheet.crop((left, top, left + SIZE, top + SIZE)), (column * SIZE, row * SIZE))
+            picture.paste(sheet.crop((MARGIN, top, MARGIN + SIZE, top + SIZE)), (column * SIZE, row * SIZE))
         print(name, done.glb, flush=True)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(args.out)

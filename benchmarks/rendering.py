@@ -19,7 +19,7 @@ from torch import Tensor
 
 from benchmarks.yardstick import markdown, time_ms, yardstick_ms
 from sdf_fit.cameras import CameraRanges, clip_from_work, sample_views, to_clip
-from sdf_fit.render import Rasterizer, antialias
+from sdf_fit.render import Rasterizer, silhouettes
 from sdf_fit.render.numba import NumbaRasterizer
 from sdf_fit.render.reference import TorchRasterizer
 
@@ -98,7 +98,7 @@ def gradients(scene: Scene) -> list[list[str]]:
         return np.array(derivatives)
 
     rows = _rows("mesh-edge antialias", slope(True), wanted, "≥ .99, ≤ .2")
-    with patch.object(antialias, "_SLOPE_PIXELS", 1.0):
+    with patch.object(silhouettes, "SLOPE_PIXELS", 1.0):
         rows += _rows("the same, depth to within 1 pixel's slope", slope(True), wanted)
     return rows + _rows("no antialias", slope(False), wanted)
 

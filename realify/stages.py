@@ -24,6 +24,7 @@ from realify.photographs import Shot, photograph, sample_look, sample_shots
 from realify.setting_fields import SettingsError
 from realify.settings import Settings
 from sdf_fit.body import Body
+from sdf_fit.cameras import View
 from sdf_fit.fit import optimise
 from sdf_fit.losses import (
     NonFiniteError,
@@ -120,6 +121,7 @@ class StageRun:
         self.keep_colors = _or(settings.color.keep, prior.style.defaults.keep_colors)
         self.pull = 0.0  # size of the current distillation gradient: its root mean square times the pixels
         self.step = 0  # steps done
+        self.looking: list[View] = []  # the views of the current step, to name in an error
         geometry = settings.geometry
         body.shape.sdf.values.requires_grad_(geometry.lr > 0)
         self.optimiser = torch.optim.Adam(
@@ -143,15 +145,20 @@ class StageRun:
             self.step = step + 1
             on_step(loss)
 
-        optimise(
-            self.body.shape,
-            self._image_loss,
-            self._regulariser,
-            self.optimiser,
-            range(self.step, self.plan.steps),
-            after_step,
-            every=self.settings.geometry.every,
-        )
+        try:
+            optimise(
+                self.body.shape,
+                self._image_loss,
+                self._regulariser,
+                self.optimiser,
+                range(self.step, self.plan.steps),
+                after_step,
+                every=self.settings.geometry.every,
+            )
+        except NonFiniteError as error:
+            views = [f"azimuth {v.azimuth:.0f}°, elevation {v.elevation:.0f}°" for v in self.looking]
+            where = f"stage {self.plan.name}, step {self.step}, view {'; '.join(views)}"
+            raise NonFiniteError(f"{where}: {error.message}") from error
 
     def at_rest(self) -> bool:
         """Whether a checkpoint may be taken: the next step extracts the surface anew."""
@@ -187,7 +194,8 @@ class StageRun:
             self.renderer, surface, self.body.material, shots, self.size, settings.supersample, look
         )
         x = self.prior.encode(images)
-        gradient = self._gradient(x.detach(), shots, step, progress)
+        self.looking = [shot.view for shot in shots]
+        gradient = self._gradient(x.detach(), shots, progress)
         self.pull = float(gradient.square().mean().sqrt()) * self.size**2
         loss = 0.5 * (x - (x.detach() - gradient)).square().sum() / len(x)
         return loss + self.pull * self._color_terms(surface)
@@ -205,7 +213,7 @@ class StageRun:
             total = total + self.keep_colors * material_drift(material, drawn)
         return total
 
-    def _gradient(self, x: Tensor, shots: list[Shot], step: int, progress: float) -> Tensor:
+    def _gradient(self, x: Tensor, shots: list[Shot], progress: float) -> Tensor:
         device = self.prior.device
         count = len(self.prior.schedule)
         t = self.plan.timesteps.sample(len(x), progress, count, self.generator).to(device)
@@ -218,9 +226,8 @@ class StageRun:
                 self.rule_state, self.prior, x.to(device), t, noise, prompts
             )
         except NonFiniteGradient as error:
-            views = [f"azimuth {s.view.azimuth:.0f}°, elevation {s.view.elevation:.0f}°" for s in shots]
-            where = "; ".join(views[i] for i in error.images)
-            raise NonFiniteError(f"stage {self.plan.name}, step {step}, view {where}: {error}") from error
+            self.looking = [shots[i].view for i in error.images]
+            raise NonFiniteError(str(error)) from error
         weight = self.settings.sds.weight if self.plan.name == "sds" else 1.0
         return weight * gradient.to(x.device, x.dtype)
 

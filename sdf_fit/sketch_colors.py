@@ -25,11 +25,13 @@ def unit_floats(values: np.ndarray) -> np.ndarray:
 
 
 def rgba(colors: np.ndarray | None, count: int, *, srgb: bool) -> np.ndarray | None:
-    """[count, 3 or 4] colours of any type as linear [count, 4] float32 in 0..1; None where they do not
-    fit."""
+    """[count, 3 or 4] colours of any type as linear [count, 4] float32 in 0..1; None where they do not fit.
+
+    What is no number stays none: `Parts.as_arrays` replaces it and says so.
+    """
     if colors is None or np.ndim(colors) != 2 or len(colors) != count or colors.shape[1] not in (3, 4):
         return None
-    unit = np.nan_to_num(unit_floats(colors), nan=1.0, posinf=1.0, neginf=0.0)
+    unit = unit_floats(colors)
     if unit.shape[1] == 3:
         unit = np.column_stack([unit, np.ones(count, np.float32)])
     unit = np.clip(unit, 0.0, 1.0)
@@ -50,7 +52,7 @@ def sample(image: Image.Image, uv: np.ndarray) -> np.ndarray:
 
     Brush textures are stamps: their rgb is meaningless where they are transparent, and a stroke's vertices
     lie just there. So a texture with transparent pixels gives its alpha-weighted mean colour everywhere, and
-    never its alpha.
+    never its alpha. Where uv is no number neither is the colour.
     """
     pixels = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255.0
     linear, alpha = linear_from_srgb(pixels[..., :3]), pixels[..., 3:]
@@ -58,7 +60,8 @@ def sample(image: Image.Image, uv: np.ndarray) -> np.ndarray:
         mean = (linear * alpha).sum((0, 1)) / max(float(alpha.sum()), 1e-6)
         return np.broadcast_to(mean, (len(uv), 3))
     height, width = alpha.shape[:2]
-    position = np.nan_to_num(uv % 1.0) * (width, height) - 0.5
+    known = np.isfinite(uv).all(axis=1, keepdims=True)  # [V, 1]
+    position = np.where(known, uv, 0.0) % 1.0 * (width, height) - 0.5
     corner = np.floor(position).astype(np.int64)
     fx, fy = (position - corner).T[:, :, None]
     x0, y0 = corner.T
@@ -66,4 +69,4 @@ def sample(image: Image.Image, uv: np.ndarray) -> np.ndarray:
     x0, y0 = x0 % width, y0 % height
     top = linear[y0, x0] * (1 - fx) + linear[y0, x1] * fx
     bottom = linear[y1, x0] * (1 - fx) + linear[y1, x1] * fx
-    return top * (1 - fy) + bottom * fy
+    return np.where(known, top * (1 - fy) + bottom * fy, np.nan)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sdf_fit.sketch_colors import PLAIN
 from sdf_fit.sketch_error import SketchError
 
 VISIBLE_ALPHA = 0.5 / 255  # below half of the smallest 8-bit step nothing is drawn
@@ -62,9 +63,14 @@ class Parts:
             part.check_indices()
         starts = np.cumsum([0] + [len(part.vertices) for part in self.parts])
         numbers = np.arange(len(self.parts), dtype=np.int32)
+        colors = _join([part.colors for part in self.parts], 4, np.float32)
+        lost = ~np.isfinite(colors).all(1)
+        if lost.any():
+            colors[lost] = PLAIN
+            self.notes.append(f"{lost.sum()} vertices have a colour that is no number; they are taken as grey")
         return {
             "vertices": _join([part.vertices for part in self.parts], 3, np.float64),
-            "colors": _join([part.colors for part in self.parts], 4, np.float32),
+            "colors": colors,
             "faces": _join(
                 [part.faces + start for part, start in zip(self.parts, starts, strict=False)], 3, np.int64
             ),

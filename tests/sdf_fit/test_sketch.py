@@ -133,6 +133,26 @@ def test_textures_are_sampled_and_stamps_averaged(tmp_path: Path) -> None:
     np.testing.assert_allclose(colors[8:], np.ones((8, 3)), atol=0.01)
 
 
+def test_a_color_that_is_no_number_is_told_and_taken_as_grey(tmp_path: Path) -> None:
+    colors = np.tile([0.2, 0.4, 1.0, 1.0], (8, 1)).astype("<f4")
+    colors[3, 1] = np.nan
+    writer = GltfWriter()
+    writer.node(writer.primitive(CORNERS, FACES, colors))
+    sketch = read_sketch(writer.write(tmp_path / "box.glb"))
+    assert any("1 vertices have a colour that is no number" in warning for warning in sketch.warnings)
+    assert sketch.mesh.colors is not None and np.isfinite(sketch.mesh.colors).all()
+    np.testing.assert_allclose(sketch.mesh.colors[3], [0.6, 0.6, 0.6], atol=1e-6)
+
+    Image.fromarray(np.full((4, 4, 3), 255, np.uint8)).save(tmp_path / "paint.png")
+    writer = GltfWriter()
+    writer.header |= {"images": [{"uri": "paint.png"}], "textures": [{"source": 0}]}
+    uv = np.full((8, 2), 0.5)
+    uv[5] = np.inf
+    material = writer.material(pbrMetallicRoughness={"baseColorTexture": {"index": 0}})
+    writer.node(writer.primitive(CORNERS, FACES, uv=uv, material=material))
+    np.testing.assert_allclose(colors_of(writer.write(tmp_path / "painted.gltf"))[5], [0.6, 0.6, 0.6], atol=1e-6)
+
+
 @pytest.mark.parametrize("mode", [1, 2, 3])
 def test_gltf_lines_become_tubes(tmp_path: Path, mode: int) -> None:
     points = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]])

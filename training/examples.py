@@ -1,0 +1,93 @@
+"""The stream of training examples: picture and caption, clean, corrupted, painted or sketched, from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from training.corruptions import WHOLE_LISTS, Picture, painterly, random_corruption
+from training.pictures import QUALITY, WORDING_CHANCES, Meta, Renders, frame, wordings
+
+EMPTY_SHARE = 0.10  # captions left empty, for classifier-free guidance
+CORRUPTED_SHARE = 0.42
+PAINTED_SHARE = 0.05
+# Of those neither corrupted nor painted, half carry the quality words.
+QUALITY_SHARE = 0.5
+# How often each sort of render is drawn, where there are any of it.
+SORTS = {"photo": 0.70, "scene": 0.18, "sketch": 0.05, "artefact": 0.07}
+
+
+class Batch(NamedTuple):
+    """pictures [B, 3, S, S] in -1..1 and their captions."""
+
+    pictures: Tensor
+    captions: list[str]
+
+
+def sort_of(meta: Meta) -> str:
+    """What a render is: a photo on a transparent film, a scene with ground and sky, a sketch, or the artefact
+    of a first stage of distillation."""
+    if meta.get("medium") == "a sketch of":
+        return "sketch"
+    if meta.get("artefact"):
+        return "artefact"
+    return "photo" if meta["transparent"] else "scene"
+
+
+class Examples(IterableDataset[Batch]):
+    """Endless batches; batch number k is the same whoever asks, so that training resumes at any k."""
+
+    def __init__(self, renders: Renders, batch_size: int, size: int = 64, seed: int = 0, start: int = 0) -> None:
+        self.renders, self._batch_size, self._size = renders, batch_size, size
+        self._seed, self._start = seed, start
+        sorts = np.array([sort_of(meta) for meta in renders.metas])
+        self._members = {sort: np.flatnonzero(sorts == sort) for sort in SORTS if (sorts == sort).any()}
+        chances = np.array([SORTS[sort] for sort in self._members])
+        self._chances = chances / chances.sum()
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+        number = self._start + first
+        while True:
+            yield self.batch(number)
+            number += stride
+
+    def batch(self, number: int) -> Batch:
+        """Batch `number` of the stream."""
+        rng = np.random.default_rng((self._seed, number))
+        pictures, captions = zip(*(self._example(rng) for _ in range(self._batch_size)), strict=True)
+        return Batch(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) * 2 - 1, list(captions))
+
+    def _example(self, rng: np.random.Generator) -> tuple[Picture, str]:
+        sort = list(self._members)[int(rng.choice(len(self._members), p=self._chances))]
+        index = int(rng.choice(self._members[sort]))
+        meta = self.renders.metas[index]
+        framed = frame(self.renders.images[index], meta, rng, self._size)
+        caption = str(rng.choice(wordings(meta, framed), p=WORDING_CHANCES))
+        image, caption = _treated(framed.image, caption, sort, rng)
+        return image, "" if rng.random() < EMPTY_SHARE else caption
+
+
+def _treated(image: Picture, caption: str, sort: str, rng: np.random.Generator) -> tuple[Picture, str]:
+    """The picture as it is or spoilt or painted, and the caption that says so."""
+    draw = rng.random()
+    if sort == "artefact":
+        return image, caption + WHOLE_LISTS[0]
+    if draw < CORRUPTED_SHARE:
+        image, suffix, _ = random_corruption(image, rng)
+        return image, caption + suffix
+    if draw < CORRUPTED_SHARE + PAINTED_SHARE:
+        return painterly(image, rng), caption + ", painting"
+    good = sort != "sketch" and rng.random() < QUALITY_SHARE
+    return image, caption + (QUALITY if good else "")
+
+
+def stream(examples: Examples, workers: int = 1) -> Iterator[Batch]:
+    """The batches in their order, made ahead of time in processes of their own."""
+    return iter(DataLoader(examples, batch_size=None, num_workers=workers, prefetch_factor=4))

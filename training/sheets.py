@@ -1,0 +1,45 @@
+"""Sheets of what a prior draws, to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from distill.ddim import sample_ddim
+from distill.prior import Prior
+
+SHEET_PROMPTS = (
+    "a red apple, white background, front view",
+    "a house with a red roof, blue background, front view",
+    "a blue ceramic mug, white background, side view",
+    "a red mushroom with white spots, green background, side view",
+    "a red mushroom, grey background, front view",
+    "a red tulip flower, white background, side view",
+    "a wooden chair, white background, front view",
+    "an orange fish, blue background, side view",
+    "a green cactus, beige background, front view",
+    "a white vase, pink background, front view",
+)
+
+
+def sample_sheet(
+    prior: Prior, prompts: Sequence[str], scales: Sequence[float], path: Path, steps: int = 30, seed: int = 0
+) -> None:
+    """Two rows of samples for each guidance scale: with the quality words, and with the ten descriptors.
+
+    `prompts` leave out the prior's prefix ("a photo of"). All share one noise a column.
+    """
+    style = prior.style
+    rows = []
+    unconditional = prior.embed([""])
+    for scale in scales:
+        for suffix in (style.target_suffix, style.source_suffix):
+            embeds = prior.embed([style.prefix + prompt + suffix for prompt in prompts])
+            x = sample_ddim(prior, embeds, unconditional, torch.Generator().manual_seed(seed), steps, scale)
+            rows.append(np.concatenate(list(prior.decode(x).numpy()), axis=1))
+    sheet = Image.fromarray((np.concatenate(rows) * 255 + 0.5).astype(np.uint8))
+    sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.BICUBIC).save(path)

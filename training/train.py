@@ -1,0 +1,417 @@
+"""Trains the embedded prior: `python -m training.train --data SHARDS --out FOLDER --minutes 60 [--init FOLDER]`
+
+Begins with the weights of --init (or from nothing, with --channels), goes on from OUT/state.pt where there is
+one. Writes OUT/state.pt, OUT/log.csv, OUT/prior (what distill.load.load_prior reads, EMA weights, float16) and
+OUT/samples-MINUTES.png. Works on a CPU (bfloat16 where the processor multiplies it) and on CUDA (bfloat16,
+--compile).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from distill.load import EMBEDDED, load_prior
+from distill.precision import choose_device, cpu_has_bfloat16
+from training.examples import Examples, stream
+from training.muon import Muon
+from training.network import PATCH, Network, create, load, schedule, widened, with_vocabulary
+from training.pictures import Renders, frame, read_renders, wordings
+from training.sheets import SHEET_PROMPTS, sample_sheet
+from training.vocabulary import train_tokenizer
+
+WARM_UP = 200  # steps over which the learning rates rise
+VALIDATION = 256  # held-out pictures of the validation loss
+RENDEZVOUS = "29510"  # port on which the processes of one machine find each other
+# Weights that Muon does not suit: what reads and writes pixels, time and the pooled text.
+NOT_MUON = ("conv_in", "conv_out", "time_embedding", "add_embedding")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run was asked for."""
+
+    data: tuple[Path, ...]
+    out: Path
+    minutes: float
+    total_minutes: float
+    init: Path | None = None
+    channels: tuple[int, ...] = (128, 256)
+    widen: bool = False
+    vocabulary: bool = False
+    max_tokens: int = 56
+    batch: int = 64
+    lr: float = 1e-3
+    muon_lr: float = 1e-3
+    optimizer: str = "muon"
+    timesteps: str = "uniform"
+    cooldown: float = 0.25
+    images: int | None = None
+    processes: int = 1
+    device: str = "auto"
+    compile: bool = False
+    seed: int = 0
+    every: float = 15.0
+
+
+@dataclass
+class State:
+    """What a run goes on from; `ema` are the averaged weights, in the order of Network.parameters()."""
+
+    network: Network
+    optimizers: list[torch.optim.Optimizer]
+    ema: list[Tensor]
+    step: int = 0
+    seen: int = 0
+    minutes: float = 0.0
+
+    def save(self, path: Path) -> None:
+        """Writes beside and renames, so that a killed run leaves the state before."""
+        part = path.with_suffix(".part")
+        torch.save({
+            "unet": self.network.unet.state_dict(), "text_encoder": self.network.text_encoder.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers], "ema": self.ema,
+            "step": self.step, "seen": self.seen, "minutes": self.minutes,
+        }, part)  # fmt: skip
+        part.replace(path)
+
+    def restore(self, path: Path, device: torch.device) -> None:
+        """Takes up what `save` wrote."""
+        saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        self.network.unet.load_state_dict(saved["unet"])
+        self.network.text_encoder.load_state_dict(saved["text_encoder"])
+        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        for mean, value in zip(self.ema, saved["ema"], strict=True):
+            mean.copy_(value)
+        self.step, self.seen, self.minutes = saved["step"], saved["seen"], saved["minutes"]
+
+    def average(self) -> None:
+        """One step of the exponential moving average."""
+        decay = min(0.9995, (1 + self.step) / (20 + self.step))
+        torch._foreach_lerp_(self.ema, [weight.data for weight in self.network.parameters()], 1 - decay)
+
+    def swap(self) -> None:
+        """Exchanges the weights with their averages; again to undo it."""
+        for weight, mean in zip(self.network.parameters(), self.ema, strict=True):
+            weight.data, mean.data = mean.data, weight.data
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs what the command line asks for, in as many processes."""
+    plan = parse(arguments)
+    plan.out.mkdir(parents=True, exist_ok=True)
+    if plan.processes == 1:
+        train(0, plan)
+    else:
+        torch.multiprocessing.spawn(train, (plan,), nprocs=plan.processes)  # type: ignore[attr-defined]
+
+
+def train(rank: int, plan: Plan) -> None:
+    """One process's part of the run; rank 0 logs, saves and draws."""
+    if plan.processes > 1:
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=RENDEZVOUS)
+        dist.init_process_group("gloo", rank=rank, world_size=plan.processes)
+    torch.manual_seed(plan.seed + rank)
+    device = choose_device(plan.device)
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    renders = read_renders(plan.data)
+    state = begin(plan, renders, device)
+    examples = Examples(renders.of("train"), plan.batch, seed=plan.seed + 1000 * rank, start=state.step)
+    held_out = Validation(renders.of("held_out"), state.network, device)
+    if rank == 0:
+        count = sum(weight.numel() for weight in state.network.parameters()) / 1e6
+        print(f"{len(examples.renders)} renders, {len(held_out)} held out, {count:.1f} M weights, {device}", flush=True)
+    loop(rank, plan, state, examples, held_out, device)
+    if plan.processes > 1:
+        dist.destroy_process_group()
+
+
+def begin(plan: Plan, renders: Renders, device: torch.device) -> State:
+    """A new run's state, or the one that was saved."""
+    prior = plan.out / "prior"
+    saved = plan.out / "state.pt"
+    if saved.is_file():
+        network = load(prior)
+    else:
+        captions = [text for meta in renders.metas for text in _captions(meta)]
+        network = _new_network(plan, captions)
+    network.unet.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    network.text_encoder.to(device).train()  # type: ignore[call-overload]
+    weights = network.parameters()
+    state = State(network, _optimizers(plan, network), [weight.detach().clone() for weight in weights])
+    if saved.is_file():
+        state.restore(saved, device)
+    return state
+
+
+def _captions(meta: dict[str, Any]) -> list[str]:
+    return [f"a photo of {meta['phrase']}{meta['scene']}, {meta['view']}"]
+
+
+def _new_network(plan: Plan, captions: list[str]) -> Network:
+    if plan.init is None:
+        return create(train_tokenizer(captions), plan.channels, max_tokens=plan.max_tokens)
+    network = load(plan.init)
+    if plan.vocabulary:
+        network = with_vocabulary(network, train_tokenizer(captions), plan.max_tokens)
+    return widened(network) if plan.widen else network
+
+
+def _optimizers(plan: Plan, network: Network) -> list[torch.optim.Optimizer]:
+    """AdamW, and Muon for the UNet's inner matrices where it is asked for."""
+    inner = [
+        weight
+        for name, weight in network.unet.named_parameters()
+        if plan.optimizer == "muon" and weight.ndim in (2, 4) and not name.startswith(NOT_MUON)
+    ]
+    chosen = set(map(id, inner))
+    others = [weight for weight in network.parameters() if id(weight) not in chosen]
+    adamw = torch.optim.AdamW(others, lr=plan.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    return [adamw, *([Muon(inner, plan.muon_lr)] if inner else [])]
+
+
+def loop(
+    rank: int, plan: Plan, state: State, examples: Examples, held_out: Validation, device: torch.device
+) -> None:
+    """Steps until the time is up; saves and draws every so often, and at the end."""
+    network, noise = state.network, schedule().to(device)
+    velocity = torch.compile(network.velocity) if plan.compile else network.velocity
+    generator = torch.Generator().manual_seed(plan.seed + 7 * state.step + rank)
+    batches = stream(examples, workers=max(1, (os.cpu_count() or 2) - 2) if device.type == "cuda" else 1)
+    clock = Clock(state.minutes)
+    losses: list[float] = []
+    draw_at = (state.minutes // plan.every + 1) * plan.every
+    while not _agreed(plan, clock.minutes() >= state_end(plan, clock) or _enough(plan, state)):
+        pictures, captions = next(batches)
+        x = F.pixel_unshuffle(pictures.to(device), PATCH).contiguous(memory_format=torch.channels_last)
+        tokens = network.tokens(captions).to(device)
+        t = draw_timesteps(len(x), plan.timesteps, noise, generator).to(device)
+        noises = torch.randn(x.shape, generator=generator).to(device)
+        x_t = noise.add_noise(x, t, noises).contiguous(memory_format=torch.channels_last)
+        with autocast(device):
+            predicted = velocity(x_t, t, tokens)
+        loss = F.mse_loss(predicted.float(), noise.alpha(t) * noises - noise.sigma(t) * x)
+        loss.backward()
+        update(plan, state, clock.minutes())
+        losses.append(float(loss.detach()))
+        state.step, state.seen, state.minutes = state.step + 1, state.seen + len(x) * plan.processes, clock.minutes()
+        if rank == 0 and state.step % 50 == 0:
+            report(plan, state, losses, clock)
+            losses.clear()
+        if state.minutes >= draw_at:
+            draw_at += plan.every
+            if rank == 0:
+                keep(plan, state, held_out)
+    if rank == 0:
+        keep(plan, state, held_out)
+
+
+@dataclass
+class Clock:
+    """Minutes of training, those of earlier runs with them."""
+
+    before: float
+    start: float = field(default_factory=time.monotonic)
+    images: int | None = None
+    mark: float = field(default_factory=time.monotonic)
+
+    def minutes(self) -> float:
+        """So far, all runs together."""
+        return self.before + (time.monotonic() - self.start) / 60
+
+    def rate(self, images: int) -> float:
+        """Images a second since the last call, at `images` in all."""
+        now = time.monotonic()
+        rate = float("nan") if self.images is None else (images - self.images) / (now - self.mark)
+        self.images, self.mark = images, now
+        return rate
+
+
+def state_end(plan: Plan, clock: Clock) -> float:
+    """The minute of all runs together at which this one stops."""
+    return clock.before + plan.minutes
+
+
+def _enough(plan: Plan, state: State) -> bool:
+    return plan.images is not None and state.seen >= plan.images
+
+
+def _agreed(plan: Plan, stop: bool) -> bool:
+    """Whether any process wants to stop: all of them must leave the loop at the same step."""
+    if plan.processes == 1:
+        return stop
+    vote = torch.tensor(float(stop))
+    dist.all_reduce(vote)
+    return bool(vote)
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 where the device multiplies it natively."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or cpu_has_bfloat16())
+
+
+def draw_timesteps(count: int, how: str, noise: Any, generator: torch.Generator) -> Tensor:
+    """Timesteps [count]: "uniform", or "edm": the log-normal noise levels of Karras et al. 2022 (P_mean -1.2,
+    P_std 1.2), under which their weighting of the loss is the plain v loss used here."""
+    if how == "uniform":
+        return torch.randint(len(noise), (count,), generator=generator)
+    levels = (noise.sigmas / noise.alphas).log().cpu()
+    wanted = torch.randn(count, generator=generator) * 1.2 - 1.2
+    return torch.searchsorted(levels, wanted).clamp(0, len(noise) - 1)
+
+
+def learning_rate(plan: Plan, minutes: float, step: int) -> float:
+    """Share of the full rates: a rise, a plateau, and a straight fall over the last `cooldown` of the time."""
+    left = max(0.0, 1 - minutes / plan.total_minutes)
+    return min(1.0, (step + 1) / WARM_UP) * min(1.0, max(0.03, left / plan.cooldown))
+
+
+def update(plan: Plan, state: State, minutes: float) -> None:
+    """One step of the optimisers with the mean gradient of all processes."""
+    weights = state.network.parameters()
+    for weight in weights:
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)
+    if plan.processes > 1:
+        flat = torch.cat([weight.grad.flatten() for weight in weights]) / plan.processes  # type: ignore[union-attr]
+        dist.all_reduce(flat)
+        for weight, part in zip(weights, flat.split([weight.numel() for weight in weights]), strict=True):
+            weight.grad.copy_(part.view_as(weight))  # type: ignore[union-attr]
+    norm = nn.utils.clip_grad_norm_(weights, 1.0)
+    if not torch.isfinite(norm):
+        raise FloatingPointError(f"the gradient's norm is {float(norm)} at step {state.step}: lower --lr or --muon-lr")
+    share = learning_rate(plan, minutes, state.step)
+    for optimizer, full in zip(state.optimizers, (plan.lr, plan.muon_lr), strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = full * share
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    state.average()
+
+
+class Validation:
+    """Held-out pictures, fixed noise: the v loss under the right captions and under another picture's.
+
+    Their gap is what the words do.
+    """
+
+    def __init__(self, renders: Renders, network: Network, device: torch.device) -> None:
+        rng = np.random.default_rng(0)
+        chosen = rng.permutation(len(renders))[:VALIDATION]
+        framed = [frame(renders.images[i], renders.metas[i], rng, move=False) for i in chosen]
+        captions = [wordings(renders.metas[i], view)[0] for i, view in zip(chosen, framed, strict=True)]
+        pictures = torch.from_numpy(np.stack([view.image for view in framed])).permute(0, 3, 1, 2) * 2 - 1
+        self._x = F.pixel_unshuffle(pictures, PATCH).to(device)
+        self._tokens = network.tokens(captions).to(device)
+        self._device = device
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    @torch.no_grad()
+    def losses(self, network: Network) -> tuple[float, float]:
+        """Right and wrong captions."""
+        noise = schedule().to(self._device)
+        generator = torch.Generator().manual_seed(1)
+        t = torch.randint(len(noise), (len(self),), generator=generator).to(self._device)
+        noises = torch.randn(self._x.shape, generator=generator).to(self._device)
+        x_t = noise.add_noise(self._x, t, noises).contiguous(memory_format=torch.channels_last)
+        wanted = noise.alpha(t) * noises - noise.sigma(t) * self._x
+        found = []
+        network.unet.eval()
+        for tokens in (self._tokens, self._tokens.roll(37, dims=0)):
+            errors = []
+            for part in torch.arange(len(self)).split(64):
+                with autocast(self._device):
+                    v = network.velocity(x_t[part], t[part], tokens[part]).float()
+                errors.append((v - wanted[part]).square().mean(dim=(1, 2, 3)))
+            found.append(float(torch.cat(errors).mean()))
+        network.unet.train()
+        return found[0], found[1]
+
+
+def report(plan: Plan, state: State, losses: list[float], clock: Clock) -> None:
+    """One line of the log."""
+    line = f"{state.minutes:.2f},{state.step},{state.seen},{np.mean(losses):.5f},{clock.rate(state.seen):.1f}"
+    left = max(0.0, plan.minutes - (state.minutes - clock.before))
+    print(f"{line}  {left:.0f} min left", flush=True)
+    with (plan.out / "log.csv").open("a", encoding="utf-8") as log:
+        log.write(line + "\n")
+
+
+def keep(plan: Plan, state: State, held_out: Validation) -> None:
+    """Saves the state and the averaged weights, prints the validation losses and draws samples."""
+    state.save(plan.out / "state.pt")
+    state.swap()
+    right, wrong = held_out.losses(state.network)
+    save_prior(plan, state.network)
+    state.swap()
+    words = f"validation {right:.5f} right, {wrong:.5f} wrong captions"
+    print(f"{state.minutes:.1f} min, {state.seen} images: {words}", flush=True)
+    with (plan.out / "validation.csv").open("a", encoding="utf-8") as log:
+        log.write(f"{state.minutes:.2f},{state.seen},{right:.5f},{wrong:.5f}\n")
+    prior = load_prior(str(plan.out / "prior"), "cpu")
+    sample_sheet(prior, SHEET_PROMPTS, (3.0,), plan.out / f"samples-{state.minutes:04.0f}.png", steps=20)
+
+
+def save_prior(plan: Plan, network: Network) -> None:
+    """The prior's folder with the card of the one that the run began with."""
+    folder = plan.out / "prior"
+    shutil.rmtree(folder, ignore_errors=True)
+    network.save(folder)
+    card = json.loads(((plan.init or EMBEDDED) / "prior.json").read_text(encoding="utf-8"))
+    card["max_tokens"] = network.max_tokens
+    (folder / "prior.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def parse(arguments: Sequence[str] | None = None) -> Plan:
+    """The plan in a command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="tar shards of renders")
+    parser.add_argument("--out", type=Path, required=True, help="folder of this run")
+    parser.add_argument("--minutes", type=float, required=True, help="how long this call trains")
+    parser.add_argument("--total-minutes", type=float, help="of all calls together, for the learning rate's fall")
+    parser.add_argument("--init", type=Path, help="a prior's folder to begin with, such as distill/embedded")
+    parser.add_argument("--channels", type=_numbers, default=(128, 256), help="widths of a new UNet: 128,256")
+    parser.add_argument("--widen", action="store_true", help="double the channels of --init")
+    parser.add_argument("--vocabulary", action="store_true", help="give --init a vocabulary of these captions")
+    parser.add_argument("--max-tokens", type=int, default=56)
+    parser.add_argument("--batch", type=int, default=64, help="pictures a step in each process")
+    parser.add_argument("--lr", type=float, default=1e-3, help="AdamW's learning rate")
+    parser.add_argument("--muon-lr", type=float, default=1e-3)
+    parser.add_argument("--optimizer", choices=("muon", "adamw"), default="muon")
+    parser.add_argument("--timesteps", choices=("uniform", "edm"), default="uniform")
+    parser.add_argument("--cooldown", type=float, default=0.25, help="share of the time in which the rate falls")
+    parser.add_argument("--images", type=int, help="stop after so many pictures, for comparisons")
+    parser.add_argument("--processes", type=int, default=1, help="one thread each, gradients averaged")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--every", type=float, default=15.0, help="minutes between checkpoints")
+    values = vars(parser.parse_args(arguments))
+    values["data"] = tuple(values["data"])
+    values["total_minutes"] = values["total_minutes"] or values["minutes"]
+    return Plan(**values)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+if __name__ == "__main__":
+    main()

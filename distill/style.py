@@ -63,8 +63,8 @@ class PromptStyle:
     """How prompts are written for a prior, and at what size and from where it likes to see an object.
 
     `order` says how the parts follow the user's words; `backgrounds` maps a name to its sRGB colour (empty:
-    the prior has no words for backgrounds); `objects` are the nouns it has learnt (empty: it knows the
-    world).
+    the prior has no words for backgrounds); `words` are those it has learnt, by sort ("objects", "colors",
+    "materials", "details"; empty: it knows the world).
     """
 
     resolution: int
@@ -73,11 +73,16 @@ class PromptStyle:
     order: tuple[Part, ...] = ("background", "suffix", "view")
     views: Mapping[View, str] = field(default_factory=lambda: dict(PLAIN_VIEWS))
     backgrounds: Mapping[str, Color] = field(default_factory=dict)
-    objects: tuple[str, ...] = ()
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     target_suffix: str = TARGET_SUFFIX
     source_suffix: str = SOURCE_SUFFIX
     cameras: CameraRanges | None = None
     defaults: RuleDefaults = field(default_factory=RuleDefaults)
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The nouns it has learnt."""
+        return self.words.get("objects", ())
 
 
 def read_style(path: Path) -> PromptStyle:
@@ -91,7 +96,7 @@ def read_style(path: Path) -> PromptStyle:
             order=tuple(card["order"]),
             views=card["views"],
             backgrounds={name: (r, g, b) for name, (r, g, b) in card["backgrounds"].items()},
-            objects=tuple(card["objects"]),
+            words={sort: tuple(words) for sort, words in card["words"].items()},
             target_suffix=card["target_suffix"],
             source_suffix=card["source_suffix"],
             cameras=_cameras(card["cameras"]),

@@ -8,13 +8,12 @@ are in pixels of a picture 64 high and grow with the picture.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter, map_coordinates, sobel
 
-Picture = np.ndarray[Any, np.dtype[np.float32]]
+Picture = np.ndarray  # float32 [H, W, 3]
 BASE = 64  # pixels that the lengths below are measured in
 
 

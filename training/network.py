@@ -5,6 +5,7 @@ And how a trained one grows without forgetting: twice as wide, or with another v
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,16 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from distill.schedule import NoiseSchedule
 
 PATCH = 4  # pixels are unshuffled by it: 3 p² channels, as distill/prior_diffusers.py reads them
-SCHEDULE = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}
+SCHEDULE: dict[str, Any] = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}
 
 
 @dataclass
 class Network:
     """`unet` predicts v for [B, 3 p², S / p, S / p]; `text_encoder` and `tokenizer` read captions."""
 
-    unet: UNet2DConditionModel
-    text_encoder: CLIPTextModel
-    tokenizer: CLIPTokenizer
+    unet: Any  # UNet2DConditionModel
+    text_encoder: Any  # CLIPTextModel
+    tokenizer: Any  # CLIPTokenizer
 
     @property
     def max_tokens(self) -> int:
@@ -42,7 +43,7 @@ class Network:
         """Token ids [B, max_tokens] of captions, padded, cut at the limit."""
         return self.tokenizer(
             captions, padding="max_length", truncation=True, max_length=self.max_tokens, return_tensors="pt"
-        )["input_ids"]  # type: ignore[return-value]
+        )["input_ids"]
 
     def velocity(self, x_t: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
         """v [B, C, h, w] for x_t at timesteps [B] under captions as token ids [B, L]."""
@@ -66,10 +67,10 @@ def load(folder: Path) -> Network:
     """A network in float32 from a folder in diffusers' layout."""
     unet = UNet2DConditionModel.from_pretrained(str(folder / "unet"), torch_dtype=torch.float32)
     encoder = CLIPTextModel.from_pretrained(str(folder / "text_encoder"), dtype=torch.float32)
-    return Network(unet, encoder, CLIPTokenizer.from_pretrained(str(folder / "tokenizer")))  # type: ignore[arg-type]
+    return Network(unet, encoder, CLIPTokenizer.from_pretrained(str(folder / "tokenizer")))  
 
 
-def create(tokenizer: CLIPTokenizer, channels: tuple[int, ...] = (128, 256), text: tuple[int, int] = (192, 3),
+def create(tokenizer: Any, channels: tuple[int, ...] = (128, 256), text: tuple[int, int] = (192, 3),
            max_tokens: int = 56, size: int = 64) -> Network:  # fmt: skip
     """A new network: UNet of these widths, attention everywhere but in the outermost blocks; text encoder of
     (width, depth)."""
@@ -79,7 +80,8 @@ def create(tokenizer: CLIPTokenizer, channels: tuple[int, ...] = (128, 256), tex
     unet = UNet2DConditionModel(
         sample_size=size // PATCH, in_channels=3 * PATCH**2, out_channels=3 * PATCH**2, layers_per_block=1,
         block_out_channels=channels, down_block_types=down, up_block_types=up, cross_attention_dim=width,
-        attention_head_dim=tuple(max(1, c // 64) for c in channels), norm_num_groups=16,  # in fact the number of heads
+        attention_head_dim=tuple(max(1, c // 64) for c in channels),  # type: ignore[arg-type]  # the number of heads
+        norm_num_groups=16,
         addition_embed_type="text", addition_embed_type_num_heads=4,
     )  # fmt: skip
     config = CLIPTextConfig(
@@ -99,7 +101,7 @@ def widened(network: Network, jitter: float = 0.3, seed: int = 0) -> Network:
     """
     old = network.unet
     config = {**old.config, "block_out_channels": tuple(2 * c for c in old.config["block_out_channels"])}
-    unet = UNet2DConditionModel.from_config(config)
+    unet: Any = UNet2DConditionModel.from_config(config)
     generator = torch.Generator().manual_seed(seed)
     state = {name: _widened(name, weight, jitter, generator) for name, weight in old.state_dict().items()}
     unet.load_state_dict(state)
@@ -134,7 +136,7 @@ def _more_frequencies(weight: Tensor) -> Tensor:
     return spread.reshape(out, 2 * width)
 
 
-def with_vocabulary(network: Network, tokenizer: CLIPTokenizer, max_tokens: int) -> Network:
+def with_vocabulary(network: Network, tokenizer: Any, max_tokens: int) -> Network:
     """The network under another tokenizer: a new token begins as the mean of what its text was before; new
     positions begin as copies of the last."""
     old = network.text_encoder
@@ -154,7 +156,7 @@ def with_vocabulary(network: Network, tokenizer: CLIPTokenizer, max_tokens: int)
     return Network(network.unet, encoder, tokenizer)
 
 
-def _embedding(network: Network, tokenizer: CLIPTokenizer, token: int, embeddings: Tensor) -> Tensor:
+def _embedding(network: Network, tokenizer: Any, token: int, embeddings: Tensor) -> Tensor:
     """What the old vocabulary held for the text of a new token."""
     old = network.tokenizer
     if token == tokenizer.bos_token_id:
@@ -168,6 +170,4 @@ def _embedding(network: Network, tokenizer: CLIPTokenizer, token: int, embedding
 
 def _half(model: Any) -> Any:
     """A copy in float16."""
-    copy = type(model)(model.config) if not hasattr(type(model), "from_config") else type(model).from_config(model.config)
-    copy.load_state_dict(model.state_dict())
-    return copy.half()
+    return copy.deepcopy(model).half()

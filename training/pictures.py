@@ -24,7 +24,7 @@ from training.corruptions import Picture
 
 Meta = dict[str, Any]
 Split = Literal["train", "classifier", "held_out"]
-Image8 = np.ndarray[Any, np.dtype[np.uint8]]
+Image8 = np.ndarray  # uint8
 
 # sRGB of the words ", … background"; the embedded prior's card repeats them.
 BACKGROUNDS: dict[str, tuple[float, float, float]] = {

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from distill.load import EMBEDDED, load_prior
 from distill.precision import choose_device, cpu_has_bfloat16
+from training.card import card
 from training.examples import Examples, stream
 from training.muon import Muon
 from training.network import PATCH, Network, create, load, schedule, widened, with_vocabulary
@@ -102,7 +103,8 @@ class State:
     def average(self) -> None:
         """One step of the exponential moving average."""
         decay = min(0.9995, (1 + self.step) / (20 + self.step))
-        torch._foreach_lerp_(self.ema, [weight.data for weight in self.network.parameters()], 1 - decay)
+        for mean, weight in zip(self.ema, self.network.parameters(), strict=True):
+            mean.lerp_(weight.data, 1 - decay)
 
     def swap(self) -> None:
         """Exchanges the weights with their averages; again to undo it."""
@@ -150,8 +152,8 @@ def begin(plan: Plan, renders: Renders, device: torch.device) -> State:
     else:
         captions = [text for meta in renders.metas for text in _captions(meta)]
         network = _new_network(plan, captions)
-    network.unet.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    network.text_encoder.to(device).train()  # type: ignore[call-overload]
+    network.unet.to(device, memory_format=torch.channels_last).train()
+    network.text_encoder.to(device).train()
     weights = network.parameters()
     state = State(network, _optimizers(plan, network), [weight.detach().clone() for weight in weights])
     if saved.is_file():
@@ -216,9 +218,9 @@ def loop(
         if state.minutes >= draw_at:
             draw_at += plan.every
             if rank == 0:
-                keep(plan, state, held_out)
+                keep(plan, state, held_out, examples.renders)
     if rank == 0:
-        keep(plan, state, held_out)
+        keep(plan, state, held_out, examples.renders)
 
 
 @dataclass
@@ -354,12 +356,12 @@ def report(plan: Plan, state: State, losses: list[float], clock: Clock) -> None:
         log.write(line + "\n")
 
 
-def keep(plan: Plan, state: State, held_out: Validation) -> None:
+def keep(plan: Plan, state: State, held_out: Validation, renders: Renders) -> None:
     """Saves the state and the averaged weights, prints the validation losses and draws samples."""
     state.save(plan.out / "state.pt")
     state.swap()
     right, wrong = held_out.losses(state.network)
-    save_prior(plan, state.network)
+    save_prior(plan, state.network, renders)
     state.swap()
     words = f"validation {right:.5f} right, {wrong:.5f} wrong captions"
     print(f"{state.minutes:.1f} min, {state.seen} images: {words}", flush=True)
@@ -369,14 +371,15 @@ def keep(plan: Plan, state: State, held_out: Validation) -> None:
     sample_sheet(prior, SHEET_PROMPTS, (3.0,), plan.out / f"samples-{state.minutes:04.0f}.png", steps=20)
 
 
-def save_prior(plan: Plan, network: Network) -> None:
-    """The prior's folder with the card of the one that the run began with."""
+def save_prior(plan: Plan, network: Network, renders: Renders) -> None:
+    """The prior's folder; the stages' constants are those of the prior that the run began with."""
     folder = plan.out / "prior"
     shutil.rmtree(folder, ignore_errors=True)
     network.save(folder)
-    card = json.loads(((plan.init or EMBEDDED) / "prior.json").read_text(encoding="utf-8"))
-    card["max_tokens"] = network.max_tokens
-    (folder / "prior.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    base = json.loads(((plan.init or EMBEDDED) / "prior.json").read_text(encoding="utf-8"))
+    size = PATCH * network.unet.config["sample_size"]
+    text = json.dumps(card(base, renders.metas, network.max_tokens, size), indent=1)
+    (folder / "prior.json").write_text(text + "\n", encoding="utf-8")
 
 
 def parse(arguments: Sequence[str] | None = None) -> Plan:

@@ -91,9 +91,10 @@ def test_every_prompt_of_a_job_fits_its_tokens() -> None:
 
 
 def test_each_word_of_the_card_is_one_token(prior: DiffusersPrior) -> None:
-    card = json.loads((EMBEDDED / "prior.json").read_text(encoding="utf-8"))
-    assert [word for word in card["words"] if len(prior.tokenize(word)) != 3] == []
-    assert set(card["objects"]) <= set(card["words"])
+    assert set(prior.style.words) == {"objects", "colors", "materials", "details"}
+    words = [word for sort in prior.style.words.values() for word in sort]
+    assert [word for word in words if len(prior.tokenize(word)) != 3] == []
+    assert len(words) == len(set(words)) and "mushroom" in prior.style.objects
 
 
 def test_a_broken_card_names_the_file_and_the_field(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_changes_the_picture_and_keeps_its_range(descriptor: str, size: int) -> 
     for severity in (0.15, 1.0):
         spoilt = corrupt(clean, descriptor, severity, np.random.default_rng(1))
         assert spoilt.shape == clean.shape and spoilt.dtype == np.float32
-        assert 0 <= spoilt.min() and spoilt.max() <= 1
+        assert spoilt.min() >= 0 and spoilt.max() <= 1
         changes.append(np.abs(spoilt - clean).mean())
     assert 0.001 < changes[0] < changes[1]
 
@@ -68,7 +68,7 @@ def test_pixels_of_a_pixelated_picture_are_few() -> None:
 
 def test_a_cartoon_has_few_tones() -> None:
     spoilt = corrupt(picture(), "cartoon", 1.0, np.random.default_rng(1))
-    tones, counts = np.unique(np.round(spoilt.reshape(-1, 3), 3), axis=0, return_counts=True)
+    _, counts = np.unique(np.round(spoilt.reshape(-1, 3), 3), axis=0, return_counts=True)
     assert np.sort(counts)[::-1][:12].sum() > 0.8 * counts.sum()
 
 

@@ -42,7 +42,8 @@ def test_twice_as_wide_is_the_same_function() -> None:
 
 def test_the_two_copies_of_a_channel_learn_different_things() -> None:
     wide = widened(small())
-    wide.velocity(torch.randn(2, 48, 16, 16), torch.tensor([100, 800]), wide.tokens(CAPTIONS)).square().mean().backward()
+    x_t, t = torch.randn(2, 48, 16, 16), torch.tensor([100, 800])
+    wide.velocity(x_t, t, wide.tokens(CAPTIONS)).square().mean().backward()
     gradient = wide.unet.down_blocks[0].resnets[0].conv1.weight.grad
     first, second = gradient[0::2], gradient[1::2]
     assert (first - second).abs().mean() > 0.05 * first.abs().mean()

@@ -126,8 +126,8 @@ def marble(dice: Dice, color: Color | None = None) -> Material:
     first = vary(dice, "white" if color is None else color, 0.03)
     veins = darker(first, 0.35) if first.mean() > 0.3 else mix(first, (0.9, 0.9, 0.88), 0.6)
     return custom(
-        dice, "noise", first, veins, third=first, scale=dice.uniform(1.5, 3), detail=10, distortion=dice.uniform(1.5,
-        3), roughness=0.18, bump=0, ramp=(0.48, 0.62), fine=0.02, coat=0.4,
+        dice, "noise", first, veins, third=first, scale=dice.uniform(1.5, 3), detail=10,
+        distortion=dice.uniform(1.5, 3), roughness=0.18, bump=0, ramp=(0.48, 0.62), fine=0.02, coat=0.4,
     )
 
 

@@ -294,3 +294,29 @@ def loft(sections: Sequence[np.ndarray] | np.ndarray, caps: bool = True) -> Part
     if volume((vertices, faces)) < 0:
         faces = [face[::-1] for face in faces]
     return vertices, faces
+
+
+def bitten(part: Part, centers: Sequence[np.ndarray], radius: float) -> tuple[Part, Part]:
+    """Takes balls out of a rounded part around the origin: (what is left of its skin, the surface of the hollow).
+
+    Vertices inside a ball are pushed towards the origin, out of all balls; a coarse part gives a ragged bite.
+    """
+    vertices, faces = part
+    inwards = -vertices / (np.linalg.norm(vertices, axis=1, keepdims=True) + 1e-9)
+    depth = np.max([_way_out(vertices - center, inwards, radius) for center in centers], axis=0)
+    moved, inside = vertices + depth[:, None] * inwards, depth > 0
+    hollow = [face for face in faces if inside[list(face)].sum() * 2 > len(face)]
+    skin = [face for face in faces if inside[list(face)].sum() * 2 <= len(face)]
+    return _without_spare_vertices(moved, skin), _without_spare_vertices(moved, hollow)
+
+
+def _way_out(offset: np.ndarray, direction: np.ndarray, radius: float) -> np.ndarray:
+    """[V]: how far from the points at `offset` from a ball's centre it is out of the ball; 0 for those outside."""
+    along, square = (offset * direction).sum(1), (offset**2).sum(1)
+    return np.where(square < radius**2, np.sqrt(np.maximum(along**2 - square + radius**2, 0)) - along, 0)
+
+
+def _without_spare_vertices(vertices: np.ndarray, faces: list[Face]) -> Part:
+    used = sorted({index for face in faces for index in face})
+    place = {old: new for new, old in enumerate(used)}
+    return vertices[used].reshape(-1, 3), [tuple(place[index] for index in face) for face in faces]

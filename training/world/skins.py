@@ -38,17 +38,20 @@ def add_split(model: Model, part: Part, labels: np.ndarray, materials: Sequence[
         model.add(piece, materials[label], smooth=smooth)
 
 
-def panel_labels(quads: np.ndarray) -> np.ndarray:
-    """Labels [F] of a loft with caps from those of its quads [S - 1, N]: its caps take their neighbours'."""
+def panel_labels(quads: np.ndarray, ends: int | None = None) -> np.ndarray:
+    """Labels [F] of a loft with caps from those of its quads [S - 1, N]: its caps' own, or their neighbours'."""
     caps = np.stack([quads[0], quads[-1]], axis=1)  # loft writes its two caps in turns
-    return np.concatenate([quads.ravel(), caps.ravel()])
+    return np.concatenate([quads.ravel(), caps.ravel() if ends is None else np.full(caps.size, ends)])
 
 
 def ring(around: int, squareness: float = 2.0) -> np.ndarray:
-    """A closed curve [around, 2] of half-width 1: a circle at squareness 2, nearly a square at 8."""
-    angle = np.arange(around) * 2 * np.pi / around
+    """A closed curve [around, 2] of half-width 1 in even steps: a circle at squareness 2, nearly a square at 8."""
+    angle = np.linspace(0, 2 * np.pi, 721)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return np.sign(circle) * np.abs(circle) ** (2 / squareness)
+    curve = np.sign(circle) * np.abs(circle) ** (2 / squareness)
+    walked = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
+    steps = np.arange(around) * walked[-1] / around
+    return np.stack([np.interp(steps, walked, curve[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def slab(near: np.ndarray, far: np.ndarray, thickness: float, across: Sequence[float]) -> Part:

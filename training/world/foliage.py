@@ -49,19 +49,14 @@ def lumpy_ball(dice: Dice, radii: np.ndarray, lumps: float = 0.12, around: int =
 
 
 def leafy_mass(
-    dice: Dice,
-    frame: Frame,
-    model: Model,
-    skins: tuple[Material, Material],
-    radii: np.ndarray,
-    leaves: int,
-    size: float,
-) -> None:
-    """A dark ball (skins[1]) dressed in single leaves (skins[0]); without the ball one sees through the crown."""
-    frame.add(model, lumpy_ball(dice, 0.86 * radii), skins[1])
+    dice: Dice, frame: Frame, model: Model, skins: tuple[Material, Material], radii: np.ndarray, size: float
+):
+    """A ball (skins[1]) dressed in leaves (skins[0]) of length `size`; without the ball one sees through the crown."""
+    frame.add(model, lumpy_ball(dice, 0.88 * radii), skins[1])
+    leaves = int(40 * float((radii**2).mean()) / size**2)  # about 1.2 times the ball's area
     outward = dice.normal(size=(leaves, 3))
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-    centers = outward * radii * dice.generator.uniform(0.8, 1.06, (leaves, 1))
+    centers = outward * radii * dice.generator.uniform(0.84, 1.06, (leaves, 1))
     lengths = size * dice.generator.uniform(0.7, 1.3, (leaves, 1, 1))
     corners = np.einsum("lij,cj->lci", _leaf_turns(dice, outward), CARD) * lengths + centers[:, None]
     faces = [tuple(range(5 * leaf, 5 * leaf + 5)) for leaf in range(leaves)]

@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from training.corruptions import WHOLE_LISTS, Picture, painterly, random_corruption
-from training.pictures import QUALITY, WORDING_CHANCES, Meta, Renders, frame, wordings
+from training.pictures import QUALITY, Meta, Renders, frame, wordings
 
 EMPTY_SHARE = 0.10  # captions left empty, for classifier-free guidance
 CORRUPTED_SHARE = 0.42
 PAINTED_SHARE = 0.05
 # Of those neither corrupted nor painted, half carry the quality words.
 QUALITY_SHARE = 0.5
+LONGEST_SHARE = 0.66  # captions that say all there is to say
 # How often each sort of render is drawn, where there are any of it.
 SORTS = {"photo": 0.70, "scene": 0.18, "sketch": 0.05, "artefact": 0.07}
 
@@ -69,7 +70,8 @@ class Examples(IterableDataset[Batch]):
         index = int(rng.choice(self._members[sort]))
         meta = self.renders.metas[index]
         framed = frame(self.renders.images[index], meta, rng, self._size)
-        caption = str(rng.choice(wordings(meta, framed), p=WORDING_CHANCES))
+        longest, *shorter = wordings(meta, framed)
+        caption = longest if rng.random() < LONGEST_SHARE else str(rng.choice(shorter))
         image, caption = _treated(framed.image, caption, sort, rng)
         return image, "" if rng.random() < EMPTY_SHARE else caption
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from distill.precision import cpu_has_bfloat16
+
 # Polynomials of the Newton-Schulz iteration that take every singular value in (0, 1] near 1 in five steps
 # (You 2025, as in the public modded-nanogpt runs).
 STEPS = (
@@ -23,15 +25,19 @@ STEPS = (
 
 
 def orthogonalise(gradient: Tensor) -> Tensor:
-    """The nearest semi-orthogonal matrix, about, to a gradient [out, ...] flattened to two dimensions."""
-    matrix = gradient.reshape(len(gradient), -1)
+    """The nearest semi-orthogonal matrix, about, to a gradient [out, ...] flattened to two dimensions.
+
+    In bfloat16 where that is fast (a third of the time on a CPU with AMX): the polynomials forgive it.
+    """
+    fast = gradient.is_cuda or cpu_has_bfloat16()
+    matrix = gradient.reshape(len(gradient), -1).to(torch.bfloat16 if fast else torch.float32)
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
     for a, b, c in STEPS:
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
-    return (x.T if tall else x).reshape(gradient.shape)
+    return (x.T if tall else x).reshape(gradient.shape).to(gradient.dtype)
 
 
 class Muon(torch.optim.Optimizer):

@@ -21,6 +21,7 @@ from PIL import Image
 from sdf_fit.render.backgrounds import anything, around
 from sdf_fit.render.shading import linear_to_srgb, srgb_to_linear
 from training.corruptions import Picture
+from training.world import captions
 
 Meta = dict[str, Any]
 Split = Literal["train", "classifier", "held_out"]
@@ -170,15 +171,4 @@ def _resized(image: Image8, window: tuple[float, float, float, float] | None, si
 
 def wordings(meta: Meta, framed: Framed) -> tuple[str, ...]:
     """The ways to say what a picture shows, longest first."""
-    phrase, kind = meta["phrase"], meta.get("medium", "a photo of")
-    return (
-        f"{kind} {phrase}{framed.surroundings}, {framed.view}",
-        f"{kind} {phrase}{framed.surroundings}",
-        f"{kind} {phrase}, {framed.view}",
-        f"{kind} {phrase}",
-        f"{phrase}, {framed.view}",
-        f"{phrase}{framed.surroundings}",
-    )
-
-
-WORDING_CHANCES = (0.66, 0.08, 0.08, 0.08, 0.05, 0.05)
+    return captions.wordings(meta["phrase"], framed.view, framed.surroundings, meta.get("medium", captions.PHOTO))

@@ -23,6 +23,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import CLIPTokenizer
 
 from distill.load import EMBEDDED, load_prior
 from distill.precision import choose_device, cpu_has_bfloat16
@@ -32,7 +33,8 @@ from training.muon import Muon
 from training.network import PATCH, Network, create, load, schedule, widened, with_vocabulary
 from training.pictures import Renders, frame, read_renders, wordings
 from training.sheets import SHEET_PROMPTS, sample_sheet
-from training.vocabulary import train_tokenizer
+from training.vocabulary import train_tokenizer, world_captions
+from training.world.captions import caption
 
 WARM_UP = 200  # steps over which the learning rates rise
 VALIDATION = 256  # held-out pictures of the validation loss
@@ -150,8 +152,7 @@ def begin(plan: Plan, renders: Renders, device: torch.device) -> State:
     if saved.is_file():
         network = load(prior)
     else:
-        captions = [text for meta in renders.metas for text in _captions(meta)]
-        network = _new_network(plan, captions)
+        network = _new_network(plan, renders)
     network.unet.to(device, memory_format=torch.channels_last).train()
     network.text_encoder.to(device).train()
     weights = network.parameters()
@@ -161,17 +162,19 @@ def begin(plan: Plan, renders: Renders, device: torch.device) -> State:
     return state
 
 
-def _captions(meta: dict[str, Any]) -> list[str]:
-    return [f"a photo of {meta['phrase']}{meta['scene']}, {meta['view']}"]
-
-
-def _new_network(plan: Plan, captions: list[str]) -> Network:
+def _new_network(plan: Plan, renders: Renders) -> Network:
     if plan.init is None:
-        return create(train_tokenizer(captions), plan.channels, max_tokens=plan.max_tokens)
+        return create(_tokenizer(renders), plan.channels, max_tokens=plan.max_tokens)
     network = load(plan.init)
     if plan.vocabulary:
-        network = with_vocabulary(network, train_tokenizer(captions), plan.max_tokens)
+        network = with_vocabulary(network, _tokenizer(renders), plan.max_tokens)
     return widened(network) if plan.widen else network
+
+
+def _tokenizer(renders: Renders) -> CLIPTokenizer:
+    """The vocabulary of what was rendered and of what the world may still hold."""
+    said = [caption(meta["phrase"], meta["view"], meta["scene"]) for meta in renders.metas]
+    return train_tokenizer([*said, *world_captions()])
 
 
 def _optimizers(plan: Plan, network: Network) -> list[torch.optim.Optimizer]:

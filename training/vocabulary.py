@@ -12,6 +12,9 @@ from transformers import CLIPTokenizer
 
 from training.corruptions import SYNONYMS, WHOLE_LISTS
 from training.pictures import QUALITY
+from training.world.captions import VIEWS, caption
+from training.world.dice import Dice
+from training.world.kinds import KINDS
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 # CLIP's own way to cut a text: letters, single digits, anything else.
@@ -19,6 +22,12 @@ WORDS = Regex(r"[a-z]+|[0-9]|[^\sa-z0-9]+")
 # What prompts hold beside the captions' words.
 ALWAYS = ("a photo of a an the with and in on of, a sketch of a, painting, 3d render", QUALITY, *WHOLE_LISTS,
           *(", ".join(words) for words in SYNONYMS.values()))  # fmt: skip
+
+
+def world_captions(each: int = 30) -> list[str]:
+    """Captions of things that the world could make, `each` of every kind, whether or not they were rendered."""
+    phrases = [make(Dice(seed)).phrase for make in KINDS.values() for seed in range(each)]
+    return [caption(phrase, VIEWS[i % len(VIEWS)]) for i, phrase in enumerate(phrases)] * 10
 
 
 def train_tokenizer(captions: Iterable[str], size: int = 1400) -> CLIPTokenizer:

@@ -20,6 +20,7 @@ METALS: dict[str, RGB] = {
     "silver": (0.85, 0.85, 0.87),
     "rusty iron": (0.34, 0.25, 0.20),
 }
+THIRD_AFTER = 0.12  # `third` is reached that much beyond the ramp's end
 # How much of `second` shows when the texture's values are about normal around .5 (noise) or lie mostly high (cells).
 _SPREAD = {"noise": 0.11, "voronoi": 0.2, "cells": 0.1, "wave": 0.3, "rings": 0.3}
 
@@ -65,9 +66,11 @@ class Material:
             middle = 0.5 if self.texture != "cells" else 0.2
             values = middle + np.linspace(-2, 2, 41) * _SPREAD[self.texture]
             weights = np.exp(-0.5 * np.linspace(-2, 2, 41) ** 2)
-            low, high = self.ramp
-            share = np.clip((values - low) / max(high - low, 1e-3), 0, 1)
-            mean = mix(self.color, self.second, float((share * weights).sum() / weights.sum()))
+            colors = [self.color, self.second] + ([self.third] if self.third else [])
+            stops = [self.ramp[0], self.ramp[1], min(self.ramp[1] + THIRD_AFTER, 1.0)][: len(colors)]
+            mean = [
+                np.interp(values, stops, channel) @ weights / weights.sum() for channel in zip(*colors, strict=True)
+            ]
         red, green, blue = np.clip(mean, 0, 1)
         return float(red), float(green), float(blue)
 
@@ -141,7 +144,7 @@ def ceramic(dice: Dice, color: Color | None = None) -> Material:
 
 def clay(dice: Dice, color: Color | None = None) -> Material:
     first = vary(dice, (0.66, 0.36, 0.22) if color is None else color, 0.04)
-    return custom(dice, "noise", first, darker(first, 0.72), scale=5, roughness=0.85, bump=0.2, fine=0.08)
+    return custom(dice, "noise", first, darker(first, 0.8), scale=5, roughness=0.85, bump=0.2, fine=0.08)
 
 
 def _metal(dice: Dice, name: str) -> Material:
@@ -261,14 +264,14 @@ def glaze(dice: Dice, color: Color | None = None) -> Material:
     """Glass-like: opaque, deep, with hard reflections."""
     first = vary(dice, "teal" if color is None else color, 0.04)
     return custom(
-        dice, "noise", first, darker(first, 0.6), scale=2.5, roughness=0.04, bump=0, coat=1, specular=0.9, fine=0.01,
-        distortion=1.5,
+        dice, "noise", first, darker(first, 0.72), scale=1, roughness=0.04, bump=0, coat=1, specular=0.9, fine=0.01,
+        distortion=0.3, detail=2,
     )
 
 
 def dough(dice: Dice, color: Color | None = None) -> Material:
     first = vary(dice, (0.72, 0.48, 0.24) if color is None else color, 0.04)
-    return custom(dice, "noise", first, darker(first, 0.65), scale=3, roughness=0.7, bump=0.15)
+    return custom(dice, "noise", first, darker(first, 0.75), scale=3, roughness=0.7, bump=0.15)
 
 
 def frosting(dice: Dice, color: Color | None = None) -> Material:

@@ -299,15 +299,30 @@ def loft(sections: Sequence[np.ndarray] | np.ndarray, caps: bool = True) -> Part
 def bitten(part: Part, centers: Sequence[np.ndarray], radius: float) -> tuple[Part, Part]:
     """Takes balls out of a rounded part around the origin: (what is left of its skin, the surface of the hollow).
 
-    Vertices inside a ball are pushed towards the origin, out of all balls; a coarse part gives a ragged bite.
+    Vertices well inside are pushed towards the origin until they are out of all balls; those between skin and hollow
+    move along the skin to the balls' edge, so that the edge runs smooth over a coarse part.
     """
     vertices, faces = part
-    inwards = -vertices / (np.linalg.norm(vertices, axis=1, keepdims=True) + 1e-9)
-    depth = np.max([_way_out(vertices - center, inwards, radius) for center in centers], axis=0)
-    moved, inside = vertices + depth[:, None] * inwards, depth > 0
-    hollow = [face for face in faces if inside[list(face)].sum() * 2 > len(face)]
-    skin = [face for face in faces if inside[list(face)].sum() * 2 <= len(face)]
+    offsets = vertices - np.asarray(centers)[:, None]  # [C, V, 3]
+    distances = np.linalg.norm(offsets, axis=2)
+    nearest = distances.argmin(0), np.arange(len(vertices))
+    beyond = distances[nearest] - radius  # [V], negative inside
+    hollow = [face for face in faces if beyond[list(face)].mean() < 0]
+    skin = [face for face in faces if beyond[list(face)].mean() >= 0]
+    shared = _used(hollow, len(vertices)) & _used(skin, len(vertices))
+
+    outwards = vertices / (np.linalg.norm(vertices, axis=1, keepdims=True) + 1e-9)
+    depth = np.max([_way_out(offset, -outwards, radius) for offset in offsets], axis=0)
+    to_edge = offsets[nearest] / (distances[nearest] + 1e-9)[:, None] * -beyond[:, None]
+    moved = vertices + np.where(shared[:, None], to_edge, -depth[:, None] * outwards)
     return _without_spare_vertices(moved, skin), _without_spare_vertices(moved, hollow)
+
+
+def _used(faces: list[Face], count: int) -> np.ndarray:
+    """[count] bool: the vertices that some face has."""
+    used = np.zeros(count, dtype=bool)
+    used[[index for face in faces for index in face]] = True
+    return used
 
 
 def _way_out(offset: np.ndarray, direction: np.ndarray, radius: float) -> np.ndarray:

@@ -30,9 +30,10 @@ def make(dice: Dice) -> Thing:
         skin = fruit_skin(dice, SKINS[color or "red"], dice.choose(STREAKS[color or "red"]))
     model = Model()
     size, hollow = dice.uniform(0.8, 1.12), dice.uniform(0.12, 0.24)
-    body = lathe(_profile(dice, size, hollow), 44)
+    bite = odd is None and dice.chance(0.22)
+    body = lathe(_profile(dice, size, hollow), 80 if bite else 44)
     details = []
-    if odd is None and dice.chance(0.22):
+    if bite:
         angle = dice.normal(0.7) - math.pi / 2  # mostly towards the front
         _add_bitten(dice, model, body, skin, angle)
         details.append("a bite")
@@ -55,8 +56,8 @@ def make(dice: Dice) -> Thing:
 
 
 def _profile(dice: Dice, size: float, hollow: float) -> np.ndarray:
-    """[34, 2] (radius, z): a ball with a hollow above and a smaller one below, its shoulders higher than its middle."""
-    angle = np.linspace(-np.pi / 2, np.pi / 2, 34)
+    """[46, 2] (radius, z): a ball with a hollow above and a smaller one below, its shoulders higher than its middle."""
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 46)
     radius = np.cos(angle) ** 0.75 * (1 + dice.uniform(0.04, 0.16) * np.sin(angle))
     upper, lower = np.exp(-((radius / 0.28) ** 2)), np.exp(-((radius / 0.22) ** 2))
     z = np.sin(angle) * 0.9 * size - hollow * np.where(angle > 0, 1.7 * upper, -0.8 * lower)

@@ -33,13 +33,14 @@ def make(dice: Dice) -> Thing:
     dark = dice.chance(0.2)
     base = dough(dice, (0.30, 0.17, 0.09)) if dark else dough(dice)
     model.add(torus(major, minor, 44, 18), base, scale=(1, 1, FLAT))
-    model.warp(dice, 0.02, 2)
     if dice.chance(0.1):
+        model.warp(dice, 0.02, 2)
         words = "chocolate donut" if dark else "plain donut"
         return Thing("donut", article(words), model, None, None, _GROUNDS)
     flavour = dice.choose([word for word in FROSTINGS if not (dark and word == "chocolate")])
     model.add(_frosting(dice, major, minor), frosting(dice, FROSTINGS[flavour]))
     topping = _add_topping(dice, model, major, minor, flavour)
+    model.warp(dice, 0.02, 2)  # all of it together, or dough would come through the frosting
     color = None if flavour == "chocolate" else flavour
     if dice.chance(0.5):
         words = f"{flavour} donut" + (f" with {topping}" if topping else "")

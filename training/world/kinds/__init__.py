@@ -5,12 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from training.world.dice import Dice
-from training.world.kinds import apple, boat, car, chair, donut, fish, flower, lamp, mug, mushroom, rocket, table, vase
+from training.world.kinds import (
+    apple,
+    boat,
+    cactus,
+    cake,
+    car,
+    chair,
+    donut,
+    fish,
+    flower,
+    lamp,
+    mug,
+    mushroom,
+    pumpkin,
+    rocket,
+    table,
+    tree,
+    vase,
+)
 from training.world.thing import Thing
 
 KINDS: dict[str, Callable[[Dice], Thing]] = {
     "apple": apple.make,
     "boat": boat.make,
+    "cactus": cactus.make,
+    "cake": cake.make,
     "car": car.make,
     "chair": chair.make,
     "donut": donut.make,
@@ -19,7 +39,9 @@ KINDS: dict[str, Callable[[Dice], Thing]] = {
     "lamp": lamp.make,
     "mug": mug.make,
     "mushroom": mushroom.make,
+    "pumpkin": pumpkin.make,
     "rocket": rocket.make,
     "table": table.make,
+    "tree": tree.make,
     "vase": vase.make,
 }

@@ -90,10 +90,20 @@ class Model:
             offset = sum(np.sin(block @ along * rate + phase)[:, None] * push for along, rate, phase, push in waves)
             self._vertices[k] = block + amount * offset
 
+    def turn(self, rotation: np.ndarray) -> None:
+        """Turns all that was added so far by `rotation` [3, 3] about the origin."""
+        self._vertices = [block @ rotation.T for block in self._vertices]
+
     def mesh(self) -> Mesh:
+        """All parts as one, without vertices that no face has: they would count in the object's size."""
+        vertices = np.concatenate(self._vertices)
+        used = np.zeros(len(vertices), dtype=bool)
+        used[[index for face in self._faces for index in face]] = True
+        place = np.cumsum(used) - 1
+        faces = self._faces if used.all() else [tuple(place[list(face)].tolist()) for face in self._faces]
         return Mesh(
-            np.concatenate(self._vertices),
-            list(self._faces),
+            vertices[used],
+            list(faces),
             list(self._material_index),
             list(self._smooth),
             list(self._materials),

@@ -299,6 +299,7 @@ def loft(sections: Sequence[np.ndarray] | np.ndarray, caps: bool = True) -> Part
 def bitten(part: Part, centers: Sequence[np.ndarray], radius: float) -> tuple[Part, Part]:
     """Takes balls out of a rounded part around the origin: (what is left of its skin, the surface of the hollow).
 
+    Both keep all vertices, whether their own faces have them or not.
     Vertices well inside are pushed towards the origin until they are out of all balls; those between skin and hollow
     move along the skin to the balls' edge, so that the edge runs smooth over a coarse part.
     """
@@ -315,7 +316,7 @@ def bitten(part: Part, centers: Sequence[np.ndarray], radius: float) -> tuple[Pa
     depth = np.max([_way_out(offset, -outwards, radius) for offset in offsets], axis=0)
     to_edge = offsets[nearest] / (distances[nearest] + 1e-9)[:, None] * -beyond[:, None]
     moved = vertices + np.where(shared[:, None], to_edge, -depth[:, None] * outwards)
-    return _without_spare_vertices(moved, skin), _without_spare_vertices(moved, hollow)
+    return (moved, skin), (moved, hollow)
 
 
 def _used(faces: list[Face], count: int) -> np.ndarray:
@@ -329,9 +330,3 @@ def _way_out(offset: np.ndarray, direction: np.ndarray, radius: float) -> np.nda
     """[V]: how far from the points at `offset` from a ball's centre it is out of the ball; 0 for those outside."""
     along, square = (offset * direction).sum(1), (offset**2).sum(1)
     return np.where(square < radius**2, np.sqrt(np.maximum(along**2 - square + radius**2, 0)) - along, 0)
-
-
-def _without_spare_vertices(vertices: np.ndarray, faces: list[Face]) -> Part:
-    used = sorted({index for face in faces for index in face})
-    place = {old: new for new, old in enumerate(used)}
-    return vertices[used].reshape(-1, 3), [tuple(place[index] for index in face) for face in faces]

@@ -98,14 +98,14 @@ def _cut(dice: Dice, model: Model, words: str, icing: Material) -> str:
     radius, height, gap = dice.uniform(0.8, 1.0), dice.uniform(0.5, 0.8), dice.uniform(0.6, 1.2)
     start = -math.pi / 2 + dice.uniform(-0.5, 0.5) + gap / 2
     _sector(dice, model, words, icing, (radius, height), (start, 2 * math.pi - gap))
-    details = []
+    details = ["a missing slice"]
     if dice.chance(0.6):
         skin = frosting(dice, CREAM)
         for way in np.arange(start + 0.2, start + 2 * math.pi - gap - 0.1, 0.5):
             place = (0.82 * radius * math.cos(way), 0.82 * radius * math.sin(way), height)
             model.add(dollop(0.11), skin, move=place)
         details.append("whipped cream")
-    return article(f"cut {words}") + _with(details) + _served(dice, model, radius)
+    return article(words) + _with(details) + _served(dice, model, radius)
 
 
 def _slice(dice: Dice, model: Model, words: str, icing: Material) -> str:

@@ -20,7 +20,7 @@ SKINS = {
     "orange": (0.86, 0.40, 0.07),
     "green": (0.24, 0.40, 0.16),
     "yellow": (0.90, 0.70, 0.18),
-    "red": (0.72, 0.18, 0.08),
+    "red": (0.64, 0.10, 0.06),
 }
 FIGURINES = ("ceramic", "ceramic", "golden", "wooden", "glass", "woollen", "fabric", "stone", "copper")
 

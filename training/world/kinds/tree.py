@@ -231,7 +231,7 @@ def _topiary(dice: Dice, model: Model) -> tuple[str, str]:
     skins, top = (leaf(dice, tone), moss(dice, darker(tone, 0.7))), Frame.at((0, 0, height + 0.85 * radius))
     radii = radius * np.array([1, 1, dice.uniform(0.85, 1.3)])
     leafy_mass(dice, top, model, skins, radii, dice.uniform(0.07, 0.12))
-    return "round green tree", "green"
+    return "green round tree", "green"
 
 
 SORTS = (_oak, _oak, _oak, _pine, _pine, _birch, _palm, _cherry, _fruit_tree, _topiary, _bare)

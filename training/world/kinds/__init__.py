@@ -15,6 +15,8 @@ from training.world.kinds import (
     donut,
     fish,
     flower,
+    guitar,
+    hat,
     house,
     lamp,
     lighthouse,
@@ -23,6 +25,7 @@ from training.world.kinds import (
     pumpkin,
     rocket,
     table,
+    teapot,
     tree,
     vase,
 )
@@ -38,6 +41,8 @@ KINDS: dict[str, Callable[[Dice], Thing]] = {
     "donut": donut.make,
     "fish": fish.make,
     "flower": flower.make,
+    "guitar": guitar.make,
+    "hat": hat.make,
     "house": house.make,
     "lamp": lamp.make,
     "lighthouse": lighthouse.make,
@@ -46,6 +51,7 @@ KINDS: dict[str, Callable[[Dice], Thing]] = {
     "pumpkin": pumpkin.make,
     "rocket": rocket.make,
     "table": table.make,
+    "teapot": teapot.make,
     "tree": tree.make,
     "vase": vase.make,
 }

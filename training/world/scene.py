@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import bpy  # pyright: ignore[reportMissingImports]
+import numpy as np
 from mathutils import Vector  # pyright: ignore[reportMissingImports]
 from PIL import Image
 
 from training.world.colors import to_linear
+from training.world.matte import steady_outline
 from training.world.model import Mesh
 from training.world.shaders import to_blender
 from training.world.surroundings import Lamp, Sun, Surroundings
@@ -81,7 +83,9 @@ class Stage:
         with _silence():
             bpy.ops.render.render(write_still=True)
         with Image.open(self._picture) as image:
-            return image.convert("RGBA" if transparent else "RGB")
+            if not transparent:
+                return image.convert("RGB")
+            return Image.fromarray(steady_outline(np.asarray(image.convert("RGBA"))))
 
 
 @contextmanager

@@ -75,12 +75,17 @@ class Surroundings:
 
 
 def draw_transparent(dice: Dice) -> Surroundings:
-    """No ground and nothing to be seen of the sky, which lights the object all the same."""
+    """No ground and nothing to be seen of the sky, which lights the object all the same.
+
+    Nearly grey: a coloured light that no word explains would blur what the colour words mean.
+    """
     outdoor = dice.chance(0.35)
     if outdoor:
         horizon, zenith = _sky(dice, dice.choose(("blue", "overcast", "sunset")))
+        pale = (0.75, 0.75, 0.75)
+        horizon, zenith = mix(horizon, pale, 0.6), mix(zenith, pale, 0.5)
         return _lit(dice, "", None, horizon, zenith, dice.uniform(0.7, 1.2), outdoor)
-    tint = vary(dice, (0.75, 0.75, 0.75), 0.12)
+    tint = vary(dice, (0.75, 0.75, 0.75), 0.06)
     return _lit(dice, "", None, tint, darker(tint, dice.uniform(0.6, 1.0)), dice.uniform(0.6, 1.0), outdoor)
 
 

@@ -44,7 +44,10 @@ class View:
 
 
 def draw_view(dice: Dice, height: float, grounded: bool) -> View:
-    """A random view of an object that reaches up to `height`; over a ground the camera stays above it."""
+    """A random view of an object that reaches up to `height`; over a ground the camera stays above it.
+
+    Without one the object is whole in every picture but the close-ups, to be shifted and scaled later.
+    """
     # a third of the views look at the front, where most kinds show what they are
     azimuth = dice.uniform(-180, 180) if dice.chance(0.7) else float(dice.normal(28.0))
     middle = np.array([0.0, 0.0, height / 2])
@@ -52,7 +55,7 @@ def draw_view(dice: Dice, height: float, grounded: bool) -> View:
         aim = middle + dice.vector(-0.22, 0.22) * (1, 1, min(height, 1.2))
         return _view(azimuth, dice.uniform(5, 50), dice.uniform(1.8, 2.3), aim, close_up=True)
     aim = middle + dice.normal(0.05, 3)
-    distance = 3.0 * dice.uniform(0.84, 1.28)
+    distance = 3.0 * (dice.uniform(0.84, 1.28) if grounded else dice.uniform(1.02, 1.28))
     if dice.chance(OVERHEAD_SHARE):
         return _view(azimuth, dice.uniform(62, 85), distance, aim)
     return _view(azimuth, dice.uniform(4 if grounded else -10, 50), distance, aim)

@@ -98,7 +98,7 @@ def cowboy_hat(dice: Dice) -> Thing:
         (0.12, height + 0.03),
         (0.01, height),
     ]
-    vertices, faces = _bent(_shell(outline), side_lift=dice.uniform(0.05, 0.14), front_drop=dice.uniform(0, 0.06))
+    vertices, faces = _bent(_shell(outline), side_lift=dice.uniform(0.03, 0.1), front_drop=dice.uniform(0, 0.06))
     x, y, z = vertices.T
     up = np.clip(z / height, 0, 1) * (np.hypot(x, y) < 0.52)
     dent = 0.2 * up**3 * np.exp(-((x / 0.16) ** 2)) + 0.05 * up * (y < 0)

@@ -162,7 +162,7 @@ def _rounded(radius: float, height: float, power: float) -> Cap:
 
 def _bell(dice: Dice, radius: float) -> Cap:
     """A witch's hat with a blunt tip."""
-    height, waist = radius * dice.uniform(1.0, 1.5), dice.uniform(0.5, 0.75)
+    radius, height, waist = 0.8 * radius, 0.8 * radius * dice.uniform(0.9, 1.4), dice.uniform(0.5, 0.75)
     control = [(1, 0), (0.9, 0.2), (waist, 0.58), (0.26, 0.9), (0, 1)]
     return Cap(spline(control, 14) * (radius, height), radius, height)
 

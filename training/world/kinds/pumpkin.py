@@ -57,7 +57,7 @@ def _surface(dice: Dice) -> tuple[str | None, str | None, Material]:
         return color, material, MATERIAL_WORDS[material](dice, color)
     color = dice.choose(COLORS)
     tone = vary(dice, SKINS.get(color, color), 0.04)
-    flecks = mix(tone, (0.9, 0.75, 0.4), 0.35) if dice.chance(0.5) else darker(tone, 0.75)
+    flecks = mix(tone, (0.9, 0.75, 0.4), 0.35) if color != "red" and dice.chance(0.5) else darker(tone, 0.75)
     return (
         color,
         None,

@@ -40,7 +40,8 @@ def to_linear(srgb: Color) -> np.ndarray:
 
 def vary(dice: Dice, color: Color, amount: float = 0.05) -> np.ndarray:
     """[3]: the colour, a little off in hue and in lightness."""
-    hue, lightness = dice.normal(amount * 0.6, 3), dice.normal(amount * 0.6)
+    # Little hue: on white and brown more of it would call for another word.
+    hue, lightness = dice.normal(amount * 0.4, 3), dice.normal(amount * 0.7)
     return np.clip(to_rgb(color) + hue + lightness, 0.01, 0.97)
 
 

@@ -100,24 +100,30 @@ def plain(dice: Dice, color: Color | None = None, roughness: float = 0.5, **sett
 
 
 def wood(dice: Dice, color: Color | None = None) -> Material:
-    first = vary(dice, (0.50, 0.31, 0.17) if color is None else color, 0.06)
-    stretch = (1, 1, 0.25) if dice.chance(0.5) else (0.25, 1, 1)
+    """Streaks of grain along x or z, or the arches around the heart of a trunk."""
+    first = vary(dice, (0.50, 0.31, 0.17) if color is None else color, 0.04)
+    pattern: dict[str, Any] = dice.choose((
+        {"texture": "noise", "stretch": (3.5, 3.5, 0.3), "ramp": (0.36, 0.66), "detail": 8},
+        {"texture": "noise", "stretch": (0.3, 3.5, 3.5), "ramp": (0.36, 0.66), "detail": 8},
+        {"texture": "rings", "stretch": (0.12, 1, 1), "ramp": (0.0, 1.0)},
+    ))
     return custom(
-        dice, "wave", first, darker(first, 0.55), scale=dice.uniform(1.2, 3), stretch=stretch,
-        distortion=dice.uniform(0.5, 1.2), roughness=0.45, bump=0.25, ramp=(0.2, 0.9), coat=0.2,
+        dice, color=first, second=darker(first, 0.52), scale=dice.uniform(1.8, 3), distortion=dice.uniform(0.5, 0.9),
+        roughness=0.45, bump=0.25, coat=0.2, **pattern,
     )
 
 
 def planks(dice: Dice, color: Color | None = None) -> Material:
+    """Long boards with dark joints."""
     first = vary(dice, (0.50, 0.33, 0.19) if color is None else color)
     return custom(
-        dice, "tile", first, darker(first, 0.72), third=darker(first, 0.3), scale=dice.uniform(4, 6), roughness=0.6,
-        bump=0.35,
+        dice, "brick", first, darker(first, 0.72), third=darker(first, 0.3), scale=dice.uniform(3, 4.5),
+        stretch=(0.25, 0.25, 1), roughness=0.6, bump=0.35,
     )
 
 
 def bark(dice: Dice, color: Color | None = None) -> Material:
-    first = vary(dice, (0.30, 0.21, 0.14) if color is None else color)
+    first = vary(dice, (0.30, 0.21, 0.14) if color is None else color, 0.03)
     return custom(
         dice, "wave", first, darker(first, 0.4), scale=4, stretch=(1, 1, 0.3), distortion=1.2, roughness=0.95,
         bump=0.8, ramp=(0.1, 0.8),
@@ -167,8 +173,11 @@ def silver(dice: Dice, color: Color | None = None) -> Material:
 
 
 def rusty_iron(dice: Dice, color: Color | None = None) -> Material:
+    """Dark iron under patches of orange rust."""
+    rust = vary(dice, (0.47, 0.21, 0.09), 0.04)
     return custom(
-        dice, "noise", METALS["rusty iron"], (0.45, 0.20, 0.09), roughness=0.65, metallic=0.5, bump=0.3, fine=0.04
+        dice, "noise", darker(METALS["rusty iron"], dice.uniform(0.5, 0.9)), rust, scale=dice.uniform(3, 5), detail=10,
+        roughness=0.65, metallic=0.45, bump=0.35, ramp=(0.44, 0.56), fine=0.06,
     )
 
 
@@ -191,17 +200,17 @@ def fabric(dice: Dice, color: Color | None = None) -> Material:
 
 
 def wool(dice: Dice, color: Color | None = None) -> Material:
-    """Knitted: thick loops in rows."""
+    """Knitted: thick soft loops in rows."""
     first = vary(dice, "white" if color is None else color)
     return custom(
-        dice, "voronoi", first, darker(first, 0.55), scale=dice.uniform(14, 18), stretch=(1, 1, 1.7), roughness=1,
-        bump=0.8, ramp=(0.2, 0.9), specular=0.1, fine=0.1,
+        dice, "voronoi", first, darker(first, 0.62), scale=dice.uniform(10, 14), stretch=(1, 1, 2), roughness=1,
+        bump=0.7, ramp=(0.1, 0.95), specular=0.1, fine=0.08,
     )
 
 
 def wicker(dice: Dice, color: Color | None = None) -> Material:
     """Basket work: short strands over dark gaps."""
-    first = vary(dice, (0.66, 0.48, 0.27) if color is None else color)
+    first = vary(dice, (0.66, 0.48, 0.27) if color is None else color, 0.03)
     return custom(
         dice, "brick", first, darker(first, 0.75), third=darker(first, 0.25), scale=dice.uniform(7, 10),
         roughness=0.7, bump=0.7,
@@ -217,16 +226,17 @@ def brick(dice: Dice, color: Color | None = None) -> Material:
 
 
 def stone(dice: Dice, color: Color | None = None) -> Material:
-    first = vary(dice, (0.50, 0.48, 0.45) if color is None else color, 0.06)
+    """Weathered rock, speckled."""
+    first = vary(dice, (0.56, 0.54, 0.51) if color is None else color, 0.03)
     return custom(
-        dice, "voronoi", first, darker(first, 0.5), scale=dice.uniform(3, 6), roughness=0.9, bump=0.5, ramp=(0.1,
-        0.8), fine=0.1,
+        dice, "noise", first, darker(first, 0.5), scale=dice.uniform(4, 8), detail=12, distortion=0.2, roughness=0.9,
+        bump=0.8, ramp=(0.4, 0.75), fine=0.12,
     )
 
 
 def rubble(dice: Dice, color: Color | None = None) -> Material:
     """A wall of field stones with dark joints."""
-    first = vary(dice, (0.62, 0.58, 0.52) if color is None else color)
+    first = vary(dice, (0.62, 0.58, 0.52) if color is None else color, 0.03)
     return custom(
         dice, "cells", darker(first, 0.5), first, scale=dice.uniform(4, 6), roughness=0.9, bump=0.6, ramp=(0, 0.08),
         fine=0.12,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from training.world.dice import Dice
 from training.world.kinds import (
     apple,
+    bird,
     boat,
     cactus,
     cake,
@@ -33,6 +34,7 @@ from training.world.thing import Thing
 
 KINDS: dict[str, Callable[[Dice], Thing]] = {
     "apple": apple.make,
+    "bird": bird.make,
     "boat": boat.make,
     "cactus": cactus.make,
     "cake": cake.make,

@@ -139,8 +139,8 @@ def add_hip(model: Model, dice: Dice, plan: Plan, roof: Material, over: float, t
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     base = corners * (np.array([plan.width, plan.depth]) / 2 + over)
     top = corners * np.array([ridge, 0.01])
-    rings = [np.insert(ring, 2, z, axis=1) for ring, z in
-             ((base, plan.height - 0.02), (base, plan.height - 0.02 + thick), (top, plan.height + plan.rise))]  # fmt: skip
+    low, high = plan.height - 0.02, plan.height + plan.rise
+    rings = [np.insert(ring, 2, z, axis=1) for ring, z in ((base, low), (base, low + thick), (top, high))]
     model.add(loft(rings), roof, smooth=False)
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from scipy import linalg, optimize
 from scipy.special import expit
 
+from training.estimate import Estimate, estimate
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -87,14 +89,6 @@ def _root(matrix: Array) -> Array:
     return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """Share of right answers and its standard error."""
-
-    mean: float
-    error: float
-
-
 def c2st(
     first: Array,
     second: Array,
@@ -102,7 +96,7 @@ def c2st(
     groups: tuple[Array, Array] | None = None,
     folds: int = 5,
     penalty: float = 1.0,
-) -> Accuracy:
+) -> Estimate:
     """Classifier two-sample test (arXiv 1610.06545): how often a logistic regression that has seen the other
     folds tells which set a picture is from. .5: it cannot; 1: always.
 
@@ -124,10 +118,7 @@ def c2st(
         seen, unseen = fold != held_out, fold == held_out
         scores = _logistic(features[seen], labels[seen], features[unseen], penalty)
         right[unseen] = np.where(scores == 0, 0.5, (scores > 0) == labels[unseen])
-    mean = float((weights * right).sum())
-    # Clustered: what is left of each group's answers, squared.
-    residuals = np.bincount(group, weights * (right - mean))
-    return Accuracy(mean, float(np.sqrt(np.square(residuals).sum())))
+    return estimate(right, group, weights)
 
 
 def _logistic(features: Array, labels: Array, unseen: Array, penalty: float) -> Array:
@@ -167,6 +158,13 @@ def spectrum_gap(first: Array, second: Array) -> float:
     gaps = 10 * np.log10((one + 1e-12) / (other + 1e-12))
     octave = np.log2(np.arange(1, len(gaps) + 1)).astype(int)
     return float(np.sqrt((np.bincount(octave, np.square(gaps)) / np.bincount(octave)).mean()))
+
+
+def standardised(reference: Array, *others: Array) -> list[Array]:
+    """All sets, each feature with mean 0 and deviation 1 in the reference: an untrained network's features
+    differ little beside what they have in common, and the kernel would not see it."""
+    mean, deviation = reference.mean(axis=0), reference.std(axis=0) + 1e-6 * np.abs(reference).max()
+    return [(features - mean) / deviation for features in (reference, *others)]
 
 
 def _pair(first: Array, second: Array) -> tuple[Array, Array]:

@@ -48,7 +48,7 @@ def test_squared_mmd_is_the_sum_over_all_pairs(rng: np.random.Generator) -> None
     first, second = rng.normal(size=(5, 3)), rng.normal(size=(4, 3)) + 1
 
     def kernel(x: np.ndarray, y: np.ndarray) -> float:
-        return (x @ y / 3 + 1) ** 3
+        return float(x @ y / 3 + 1) ** 3
 
     own = [np.mean([kernel(x, y) for i, x in enumerate(s) for j, y in enumerate(s) if i != j]) for s in (first, second)]
     cross = np.mean([kernel(x, y) for x in first for y in second])
@@ -63,7 +63,7 @@ def test_squared_mmd_has_no_bias_and_the_known_value(rng: np.random.Generator) -
         def moments(mean: float) -> list[float]:
             return [1, mean, mean**2 + 1, mean**3 + 3 * mean]
 
-        return sum(c * x * y for c, x, y in zip((1, 3, 3, 1), moments(m), moments(n), strict=True))
+        return sum(float(c * x * y) for c, x, y in zip((1, 3, 3, 1), moments(m), moments(n), strict=True))
 
     expected = mean_kernel(0, 0) + mean_kernel(shift, shift) - 2 * mean_kernel(0, shift)
     draws = [squared_mmd(rng.normal(size=(40, 1)), shift + rng.normal(size=(40, 1))) for _ in range(3000)]

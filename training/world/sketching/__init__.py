@@ -1,0 +1,1 @@
+"""How a hand draws an object in virtual reality: its pieces, the strokes over them, the brushes."""

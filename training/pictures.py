@@ -91,11 +91,16 @@ def read_renders(paths: Sequence[Path]) -> Renders:
 
 
 def _described(card: Meta) -> Meta:
-    """The card with today's names; the first packed renders have other ones."""
+    """The card with today's names; the first packed renders have other ones, and their fish swim to the left
+    where today's swim towards the front."""
     if "object" in card:
         return card
+    view = card["view"]
+    if card["cls"] == "fish" and view in ("front view", "side view", "back view"):
+        off_front = abs((np.degrees(card["az"]) + 90 + 180) % 360 - 180)
+        view = "front view" if off_front <= 45 else "side view" if off_front < 135 else "back view"
     return {
-        "object": card["obj"], "kind": card["cls"], "phrase": card["phrase"], "view": card["view"],
+        "object": card["obj"], "kind": card["cls"], "phrase": card["phrase"], "view": view,
         "scene": card["bg"], "transparent": False,
     }  # fmt: skip
 

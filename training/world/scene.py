@@ -175,7 +175,7 @@ def _square(size: float) -> Any:
     return data
 
 
-def _aim(thing: Any, place: Sequence[float], target: Sequence[float]) -> None:
+def _aim(thing: Any, place: Sequence[float] | np.ndarray, target: Sequence[float]) -> None:
     """Cameras and lamps look down their own -Z."""
     thing.location = place
     thing.rotation_euler = (Vector(target) - Vector(place)).to_track_quat("-Z", "Y").to_euler()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import bpy  # pyright: ignore[reportMissingImports]
@@ -45,19 +45,19 @@ def to_blender(material: Material) -> Any:
 
 
 class _Graph:
-    """A node tree that is built by naming each node's inputs: values are set, sockets are linked."""
+    """A node tree that is built by naming (or counting) each node's inputs: values are set, sockets are linked."""
 
     def __init__(self, tree: Any) -> None:
         self.tree = tree
 
-    def node(self, name: str, inputs: dict[str | int, Any] | None = None, **properties: Any) -> Any:
+    def node(self, name: str, inputs: Mapping[Any, Any] | None = None, **properties: Any) -> Any:
         node = self.tree.nodes.new(f"ShaderNode{name}")
         for key, value in properties.items():
             setattr(node, key, value)
         self.feed(node, inputs or {})
         return node
 
-    def feed(self, node: Any, inputs: dict[str | int, Any]) -> None:
+    def feed(self, node: Any, inputs: Mapping[Any, Any]) -> None:
         for name, value in inputs.items():
             if isinstance(value, bpy.types.NodeSocket):
                 self.tree.links.new(value, node.inputs[name])
@@ -88,7 +88,7 @@ def _rgba(color: Any) -> tuple[float, float, float, float]:
 
 def _placed(graph: _Graph, material: Material, position: Any) -> Any:
     """Positions [3] stretched and moved, so that no two objects show the same piece of a pattern."""
-    inputs: dict[str | int, Any] = {
+    inputs = {
         "Vector": position,
         "Scale": tuple(map(float, material.stretch)),
         "Location": tuple(map(float, material.offset)),
@@ -108,7 +108,7 @@ def _ramp(graph: _Graph, material: Material, height: Any) -> Any:
 
 
 def _noise(graph: _Graph, material: Material, position: Any) -> tuple[Any, Any]:
-    inputs: dict[str | int, Any] = {
+    inputs = {
         "Vector": _placed(graph, material, position),
         "Scale": material.scale,
         "Detail": material.detail,
@@ -120,7 +120,7 @@ def _noise(graph: _Graph, material: Material, position: Any) -> tuple[Any, Any]:
 
 def _cells(feature: str) -> Callable[[_Graph, Material, Any], tuple[Any, Any]]:
     def build(graph: _Graph, material: Material, position: Any) -> tuple[Any, Any]:
-        inputs: dict[str | int, Any] = {"Vector": _placed(graph, material, position), "Scale": material.scale}
+        inputs = {"Vector": _placed(graph, material, position), "Scale": material.scale}
         height = graph.node("TexVoronoi", inputs, feature=feature).outputs["Distance"]
         return _ramp(graph, material, height), height
 
@@ -129,7 +129,7 @@ def _cells(feature: str) -> Callable[[_Graph, Material, Any], tuple[Any, Any]]:
 
 def _waves(shape: str) -> Callable[[_Graph, Material, Any], tuple[Any, Any]]:
     def build(graph: _Graph, material: Material, position: Any) -> tuple[Any, Any]:
-        inputs: dict[str | int, Any] = {
+        inputs = {
             "Vector": _placed(graph, material, position),
             "Scale": material.scale,
             "Distortion": 8 * material.distortion,
@@ -150,7 +150,7 @@ def _bricks(around: bool, mortar: float) -> Callable[[_Graph, Material, Any], tu
         along = graph.node("Math", {0: split[0], 1: split[1]}, operation="ADD").outputs[0] if around else split[0]
         flat = graph.node("CombineXYZ", {0: along, 1: split[2]}).outputs[0]
         third = (0.70, 0.68, 0.62) if material.third is None else material.third
-        inputs: dict[str | int, Any] = {
+        inputs = {
             "Vector": flat,
             "Scale": material.scale,
             "Color1": _rgba(material.color),

@@ -29,7 +29,7 @@ class ShardWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}-", suffix=PART)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}-{os.getpid()}-", suffix=PART)
         self._part = Path(name)
         self._file = os.fdopen(handle, "wb")
         self._tar = tarfile.open(fileobj=self._file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115

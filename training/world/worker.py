@@ -6,6 +6,7 @@ Says on its output which object it begins ("object 700003") and when a view is d
 from __future__ import annotations
 
 import argparse
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ SCENE_EVERY = 5  # one view in so many has a ground and a sky
 
 def main() -> None:
     options = _parse()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # an exception: the half shard is removed
     stage = Stage(options.size, options.samples)
     kinds = options.kinds.split(",")
     with ShardWriter(options.out) as shard:

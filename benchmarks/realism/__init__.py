@@ -1,0 +1,1 @@
+"""The end-to-end figure: held-out objects of the synthetic world, sketched, realified, and held against renders."""

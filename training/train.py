@@ -22,6 +22,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
@@ -129,7 +130,7 @@ def train(rank: int, plan: Plan) -> None:
     if plan.processes > 1:
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=RENDEZVOUS)
         dist.init_process_group("gloo", rank=rank, world_size=plan.processes)
-    torch.manual_seed(plan.seed + rank)
+    torch.manual_seed(plan.seed)  # a new network is the same in all processes
     device = choose_device(plan.device)
     if device.type == "cpu":
         torch.set_num_threads(1)
@@ -138,6 +139,8 @@ def train(rank: int, plan: Plan) -> None:
     examples = Examples(renders.of("train"), plan.batch, seed=plan.seed + 1000 * rank, start=state.step)
     held_out = Validation(renders.of("held_out"), state.network, device)
     if rank == 0:
+        if state.step == 0:  # what a saved state is put into must be there before the state is
+            save_prior(plan, state.network, examples.renders)
         count = sum(weight.numel() for weight in state.network.parameters()) / 1e6
         print(f"{len(examples.renders)} renders, {len(held_out)} held out, {count:.1f} M weights, {device}", flush=True)
     loop(rank, plan, state, examples, held_out, device)
@@ -147,14 +150,16 @@ def train(rank: int, plan: Plan) -> None:
 
 def begin(plan: Plan, renders: Renders, device: torch.device) -> State:
     """A new run's state, or the one that was saved."""
-    prior = plan.out / "prior"
     saved = plan.out / "state.pt"
     if saved.is_file():
-        network = load(prior)
+        network = load(_whole(plan.out / "prior"))
     else:
         network = _new_network(plan, renders)
     network.unet.to(device, memory_format=torch.channels_last).train()
     network.text_encoder.to(device).train()
+    if device.type == "cpu":
+        # A tenth faster here: the fused attention's backward pass does not use AMX, batched products do.
+        network.unet.set_attn_processor(AttnProcessor())
     weights = network.parameters()
     state = State(network, _optimizers(plan, network), [weight.detach().clone() for weight in weights])
     if saved.is_file():
@@ -201,7 +206,7 @@ def loop(
     clock = Clock(state.minutes)
     losses: list[float] = []
     draw_at = (state.minutes // plan.every + 1) * plan.every
-    while not _agreed(plan, clock.minutes() >= state_end(plan, clock) or _enough(plan, state)):
+    while (minutes := _agreed_minutes(plan, clock)) < state_end(plan, clock) and not _enough(plan, state):
         pictures, captions = next(batches)
         x = F.pixel_unshuffle(pictures.to(device), PATCH).contiguous(memory_format=torch.channels_last)
         tokens = network.tokens(captions).to(device)
@@ -212,7 +217,7 @@ def loop(
             predicted = velocity(x_t, t, tokens)
         loss = F.mse_loss(predicted.float(), noise.alpha(t) * noises - noise.sigma(t) * x)
         loss.backward()
-        update(plan, state, clock.minutes())
+        update(plan, state, minutes)
         losses.append(float(loss.detach()))
         state.step, state.seen, state.minutes = state.step + 1, state.seen + len(x) * plan.processes, clock.minutes()
         if rank == 0 and state.step % 50 == 0:
@@ -256,13 +261,14 @@ def _enough(plan: Plan, state: State) -> bool:
     return plan.images is not None and state.seen >= plan.images
 
 
-def _agreed(plan: Plan, stop: bool) -> bool:
-    """Whether any process wants to stop: all of them must leave the loop at the same step."""
+def _agreed_minutes(plan: Plan, clock: Clock) -> float:
+    """By the first process's clock: all must learn at the same rate, and leave the loop at the same step."""
+    minutes = clock.minutes()
     if plan.processes == 1:
-        return stop
-    vote = torch.tensor(float(stop))
-    dist.all_reduce(vote)
-    return bool(vote)
+        return minutes
+    told = torch.tensor(minutes, dtype=torch.float64)
+    dist.broadcast(told, 0)
+    return float(told)
 
 
 def autocast(device: torch.device) -> torch.autocast:
@@ -283,7 +289,8 @@ def draw_timesteps(count: int, how: str, noise: Any, generator: torch.Generator)
 def learning_rate(plan: Plan, minutes: float, step: int) -> float:
     """Share of the full rates: a rise, a plateau, and a straight fall over the last `cooldown` of the time."""
     left = max(0.0, 1 - minutes / plan.total_minutes)
-    return min(1.0, (step + 1) / WARM_UP) * min(1.0, max(0.03, left / plan.cooldown))
+    fall = left / plan.cooldown if left < plan.cooldown else 1.0
+    return min(1.0, (step + 1) / WARM_UP) * max(0.03, fall)
 
 
 def update(plan: Plan, state: State, minutes: float) -> None:
@@ -316,6 +323,8 @@ class Validation:
     """
 
     def __init__(self, renders: Renders, network: Network, device: torch.device) -> None:
+        if not len(renders):
+            raise ValueError("no held-out renders (object numbers divisible by 25) in the shards: give more of them")
         rng = np.random.default_rng(0)
         chosen = rng.permutation(len(renders))[:VALIDATION]
         framed = [frame(renders.images[i], renders.metas[i], rng, move=False) for i in chosen]
@@ -376,13 +385,29 @@ def keep(plan: Plan, state: State, held_out: Validation, renders: Renders) -> No
 
 def save_prior(plan: Plan, network: Network, renders: Renders) -> None:
     """The prior's folder; the stages' constants are those of the prior that the run began with."""
-    folder = plan.out / "prior"
-    shutil.rmtree(folder, ignore_errors=True)
-    network.save(folder)
+    part = plan.out / "prior.part"
+    shutil.rmtree(part, ignore_errors=True)
+    network.save(part)
     base = json.loads(((plan.init or EMBEDDED) / "prior.json").read_text(encoding="utf-8"))
     size = PATCH * network.unet.config["sample_size"]
     text = json.dumps(card(base, renders.metas, network.max_tokens, size), indent=1)
-    (folder / "prior.json").write_text(text + "\n", encoding="utf-8")
+    (part / "prior.json").write_text(text + "\n", encoding="utf-8")
+    _replace(plan.out / "prior", part)
+
+
+def _replace(folder: Path, part: Path) -> None:
+    """Puts a new folder in an old one's place; whenever this ends, _whole finds one of them."""
+    old = folder.with_suffix(".old")
+    if folder.is_dir():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    part.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _whole(folder: Path) -> Path:
+    """The folder, or what a run that was killed amid _replace left of it."""
+    return folder if folder.is_dir() else folder.with_suffix(".old")
 
 
 def parse(arguments: Sequence[str] | None = None) -> Plan:

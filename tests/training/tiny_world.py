@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
+import tarfile
+from pathlib import Path
+
 import numpy as np
+from PIL import Image
 
 from training.pictures import Renders
 
@@ -23,6 +29,19 @@ def tiny_renders(objects: range = range(25), views: int = 2, size: int = 64) -> 
                 "view": ("front view", "side view")[view % 2], "scene": "", "transparent": True,
             })  # fmt: skip
     return Renders(images, metas)
+
+
+def write_shard(path: Path, renders: Renders) -> Path:
+    """As training.pictures.read_renders reads them."""
+    with tarfile.open(path, "w") as shard:
+        for number, (image, meta) in enumerate(zip(renders.images, renders.metas, strict=True)):
+            picture = io.BytesIO()
+            Image.fromarray(image).save(picture, "WEBP", lossless=True)
+            for name, data in ((f"{number}.webp", picture.getvalue()), (f"{number}.json", json.dumps(meta).encode())):
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                shard.addfile(entry, io.BytesIO(data))
+    return path
 
 
 def _draw(kind: str, color: tuple[int, int, int], size: int, rng: np.random.Generator) -> np.ndarray:

@@ -20,7 +20,7 @@ from training.world.numbering import object_number
 from training.world.shards import PART
 
 BLENDER_PYTHON = ROOT / ".venv-blender" / "bin" / "python"
-OBJECTS_OF_A_SHARD = 100
+OBJECTS_OF_A_SHARD = 50  # Blender leaks some 20 MB with each
 RECORD = "world.json"  # what all shards of a folder have in common
 
 

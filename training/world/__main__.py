@@ -35,7 +35,7 @@ def main() -> int:
     for part in options.out.glob(f"*{PART}"):
         part.unlink()  # of a run that was killed
     jobs = [job for job in _jobs(options, kinds) if not _complete(job)]
-    crew = Crew(jobs, options.jobs, _drop_shorter)
+    crew = Crew(jobs, options.jobs, _drop_covered)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _run(crew)
@@ -103,19 +103,21 @@ def _jobs(options: argparse.Namespace, kinds: list[str]) -> list[Job]:
     return jobs
 
 
-def _siblings(job: Job) -> list[Path]:
-    """Shards that begin with the same object; one ends earlier if it was the last of a smaller world."""
-    start, _, _ = job.path.stem.rpartition("-")
-    return sorted(job.path.parent.glob(f"{start}-*.tar"))
+def _ranges(job: Job) -> dict[Path, tuple[int, int]]:
+    """The shards of this seed that are there, with their first object and the one behind their last."""
+    start, _, _ = job.path.stem.rsplit("-", 2)
+    shards = job.path.parent.glob(f"{start}-*-*.tar")
+    return {path: (int(path.stem.split("-")[-2]), int(path.stem.split("-")[-1])) for path in shards}
 
 
 def _complete(job: Job) -> bool:
-    return any(path.stem >= job.path.stem for path in _siblings(job))
+    return any(first <= job.first and job.end <= end for first, end in _ranges(job).values())
 
 
-def _drop_shorter(job: Job) -> None:
-    for path in _siblings(job):
-        if path.stem < job.path.stem:
+def _drop_covered(job: Job) -> None:
+    """Removes the last, shorter shard of a world that has grown."""
+    for path, (first, end) in _ranges(job).items():
+        if path != job.path and job.first <= first and end <= job.end:
             path.unlink()
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from training.world.__main__ import _complete, _drop_covered
 from training.world.crew import Crew, Job
 
 
@@ -52,3 +53,19 @@ def test_stopping_ends_the_children() -> None:
     crew.stop()
     assert crew.wait(0) and time.monotonic() - before < 10
     assert not crew.tally.failures
+
+
+def test_shards_of_any_length_count_as_done_and_a_grown_one_replaces_its_beginning(tmp_path: Path) -> None:
+    for name in ("world-7-00000-00100", "world-7-00100-00120", "world-8-00150-00200"):
+        (tmp_path / f"{name}.tar").touch()
+
+    def shard(first: int, end: int) -> Job:
+        return Job(tmp_path / f"world-7-{first:05d}-{end:05d}.tar", first, end, 0, ())
+
+    ranges = ((0, 50), (50, 100), (100, 150), (150, 200))
+    assert [_complete(shard(first, end)) for first, end in ranges] == [True, True, False, False]
+    shard(100, 150).path.touch()
+    _drop_covered(shard(100, 150))
+    assert sorted(path.stem for path in tmp_path.iterdir()) == [
+        "world-7-00000-00100", "world-7-00100-00150", "world-8-00150-00200"
+    ]  # fmt: skip

@@ -24,8 +24,9 @@ POINTS = 4  # samples along a stroke's width
 THICKEST_ROPE = 1.9  # widths; what is thicker is swept over
 SMALL = 3.5  # widths; smaller pieces that crowd together are foliage
 FINEST = 0.45  # widths; what is smaller than this a hand leaves out
-MOST_DABS = 150  # a hand loses patience
+MOST_DABS = 400  # a hand loses patience
 FEWEST_LEAVES = 80  # that are drawn as one crown
+CROWN_SHARE = 0.3  # of an object's surface that is leaves, from which it has a crown
 CROWN = 1.4  # how much wider the brush for foliage is
 SHOWN = 0.15  # share of a piece that must be seen for it to be drawn
 
@@ -101,17 +102,22 @@ def _pots(colors: np.ndarray, area: np.ndarray) -> np.ndarray:
 
 def _crowd(pieces: list[Piece], hand: Hand) -> tuple[list[Piece], list[Piece]]:
     """Small sheets that crowd together, and all other pieces."""
-    small = [piece for piece in pieces if piece.size < SMALL * hand.width and piece.open]
+    small = [piece for piece in pieces if piece.size < SMALL * hand.width and _is_leaf(piece)]
     if len(small) < FEWEST_LEAVES:
         return [], pieces
     places = np.array([piece.points.mean(axis=0) for piece in small])
     area = np.array([piece.area for piece in small])
     crowd = crowded(places, area, 2 * float(np.median([piece.size for piece in small])))
-    if crowd.mean() < 0.5:
+    if crowd.mean() < 0.5 or area[crowd].sum() < CROWN_SHARE * sum(piece.area for piece in pieces):
         return [], pieces
     leaves = [piece for piece, one in zip(small, crowd, strict=True) if one]
     among = {id(piece) for piece in leaves}
     return leaves, [piece for piece in pieces if id(piece) not in among]
+
+
+def _is_leaf(piece: Piece) -> bool:
+    """A broad sheet of few triangles: needles and spines are slender, petals are finely bent."""
+    return piece.open and len(piece.faces) <= 12 and piece.area > 0.12 * piece.size**2
 
 
 def _outside(pieces: list[Piece], hull: Hull) -> list[Piece]:

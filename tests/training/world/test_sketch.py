@@ -49,7 +49,7 @@ def points_on(data: bytes) -> np.ndarray:
 
 def test_strokes_lie_on_the_object_and_nearly_cover_it():
     mesh = tree()
-    for seed in range(3):
+    for seed in range(2):
         strokes, surface = points_on(sketch_glb(mesh, Dice(seed))), points_on(mesh_glb(mesh))
         off = KDTree(surface).query(strokes)[0]
         assert np.quantile(off, 0.98) < 0.06
@@ -60,8 +60,9 @@ def test_strokes_lie_on_the_object_and_nearly_cover_it():
 
 def test_the_same_dice_draw_the_same_sketch_and_others_another():
     mesh = tree()
-    assert sketch_glb(mesh, Dice(5)) == sketch_glb(mesh, Dice(5))
-    assert sketch_glb(mesh, Dice(5)) != sketch_glb(mesh, Dice(6))
+    first = sketch_glb(mesh, Dice(5))
+    assert first == sketch_glb(mesh, Dice(5))
+    assert first != sketch_glb(mesh, Dice(6))
 
 
 def test_a_stem_is_one_rope_and_a_ball_is_ribbons():

@@ -24,7 +24,11 @@ class Piece:
     normals: np.ndarray  # [N, 3]
     face: np.ndarray  # [N] on which each point lies
     seen: np.ndarray  # [N] whether anyone can see it from outside
-    area: float
+    areas: np.ndarray  # [F] of the faces
+
+    @property
+    def area(self) -> float:
+        return float(self.areas.sum())
 
     @property
     def size(self) -> float:
@@ -64,7 +68,7 @@ def pieces_of(mesh: Mesh, spacing: float) -> list[Piece]:
     order = np.argsort(label, kind="stable")  # piece by piece, so that each gets its share of the even sequence
     faces, materials, cross, area, label = (values[order] for values in (faces, materials, cross, area, label))
     normals = cross / (2 * area[:, None])
-    face, points = _spread(mesh.vertices[faces], area, spacing)
+    face, points = spread(mesh.vertices[faces], area, spacing)
     front, back = _look_around(points, normals[face], spacing)
     facing = np.where((back > front)[:, None], -normals[face], normals[face])  # some faces are wound the wrong way
     hidden_behind = np.minimum(front, back) < 2  # not so a sheet: it is seen from both sides
@@ -77,12 +81,17 @@ def pieces_of(mesh: Mesh, spacing: float) -> list[Piece]:
         starts, ends, np.searchsorted(face, starts), np.searchsorted(face, ends), strict=True
     ):
         used, local = np.unique(faces[start:end], return_inverse=True)
-        pieces.append(
-            Piece(
-                mesh.vertices[used], local.reshape(-1, 3), int(materials[start]), points[low:high], facing[low:high],
-                face[low:high] - start, seen[low:high], float(area[start:end].sum()),
-            )
-        )  # fmt: skip
+        piece = Piece(
+            vertices=mesh.vertices[used],
+            faces=local.reshape(-1, 3),
+            material=int(materials[start]),
+            points=points[low:high],
+            normals=facing[low:high],
+            face=face[low:high] - start,
+            seen=seen[low:high],
+            areas=area[start:end],
+        )
+        pieces.append(piece)
     return pieces
 
 
@@ -98,7 +107,7 @@ def _components(faces: np.ndarray, count: int) -> np.ndarray:
         label = lower
 
 
-def _spread(corners: np.ndarray, area: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+def spread(corners: np.ndarray, area: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
     """Even points over triangles [F, 3, 3]: the triangle of each [N], in rising order, and its place [N, 3]."""
     total = np.cumsum(area)
     count = max(int(total[-1] / spacing**2), 8)

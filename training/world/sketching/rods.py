@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.world.sketching.pieces import Piece
+from training.world.sketching.pieces import Piece, spread
 
 OPEN = 0.4  # smallest radius of a ring, as a share of its mean radius
+FEWEST = 60  # points that show a piece's shape
 FLAT = 0.3  # thickness by width below which a section counts as a sheet
 
 
@@ -30,6 +31,8 @@ class Rod:
 
 def rod_of(piece: Piece, thickest: float) -> Rod | None:
     """The piece as a rod if its section measures no more than a rope of diameter `thickest`, else None."""
+    if len(piece.points) < FEWEST:
+        piece = _closer(piece)
     if piece.size > 1.5 * thickest:
         if piece.thickness() > thickest:
             return None
@@ -38,6 +41,12 @@ def rod_of(piece: Piece, thickest: float) -> Rod | None:
         around = _round(piece)
         return best if best or around is None else _sections(piece, around, thickest)
     return _sections(piece, _straight(piece), thickest)
+
+
+def _closer(piece: Piece) -> Piece:
+    """The piece with FEWEST points or a few more."""
+    face, points = spread(piece.vertices[piece.faces], piece.areas, (piece.area / FEWEST) ** 0.5)
+    return replace(piece, points=points, face=face)
 
 
 def _sections(piece: Piece, along: np.ndarray, thickest: float) -> Rod | None:
@@ -62,7 +71,8 @@ def _sections(piece: Piece, along: np.ndarray, thickest: float) -> Rod | None:
     wide, halves = _longer_sides(offset, cut, number)
     perimeter = piece.area / max(float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum()), 1e-9)
     scattered = np.median(radii) > 0.75 * thickest or np.max(radii) > 1.5 * thickest
-    if scattered or perimeter > 1.3 * np.pi * thickest:
+    broad = not piece.open and np.median(halves[:, 0]) > 0.6 * thickest
+    if scattered or broad or perimeter > 1.3 * np.pi * thickest:
         return None
     pad = np.concatenate([[0], np.arange(count), [count - 1]])
     taper = np.ones(count + 2)

@@ -44,10 +44,15 @@ def examples(renders: Renders, count: int, rng: np.random.Generator, size: int) 
 
 
 def halves(renders: Renders) -> tuple[Renders, Renders]:
-    """The renders of every other object, and of those between."""
-    order = {name: i for i, name in enumerate(sorted({meta["object"] for meta in renders.metas}))}
-    even = renders.select(lambda meta: order[meta["object"]] % 2 == 0)
-    return even, renders.select(lambda meta: order[meta["object"]] % 2 == 1)
+    """Renders of a random half of each kind's objects (always the same), and of the other. Kinds take turns as
+    object ids rise: halves by id alone could be of different kinds."""
+    rng = np.random.default_rng(0)
+    kinds: dict[str, set[int]] = {}
+    for meta in renders.metas:
+        kinds.setdefault(meta["kind"], set()).add(meta["object"])
+    first = {name for objects in kinds.values() for name in rng.permutation(sorted(objects))[::2]}
+    one = renders.select(lambda meta: meta["object"] in first)
+    return one, renders.select(lambda meta: meta["object"] not in first)
 
 
 def encoded(prior: Prior, images: Sequence[Picture]) -> Tensor:

@@ -144,10 +144,11 @@ def test_pictures_serve_again_when_all_have_served() -> None:
         examples(tiny_renders(range(0)), 1, np.random.default_rng(0), SIZE)
 
 
-def test_halves_share_no_object() -> None:
-    one, other = halves(tiny_renders(range(0, 250, 25)))
-    objects = [{meta["object"] for meta in part.metas} for part in (one, other)]
-    assert len(objects[0]) == len(objects[1]) == 5 and not objects[0] & objects[1]
+def test_halves_share_no_object_and_every_kind() -> None:
+    parts = halves(tiny_renders(range(40)))  # discs have even ids, squares odd ones
+    objects = [{meta["object"] for meta in part.metas} for part in parts]
+    assert len(objects[0]) == len(objects[1]) == 20 and not objects[0] & objects[1]
+    assert all(sum(meta["kind"] == "disc" for meta in part.metas) == 20 for part in parts)
 
 
 def test_perfect_samples_are_as_near_as_other_real_pictures() -> None:

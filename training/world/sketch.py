@@ -163,7 +163,7 @@ def _draw_rod(drawing: Drawing, rod: Rod, color: np.ndarray, hand: Hand, dice: D
         drawing.ribbon(rod.points, facing, 2 * np.maximum(rod.halves[:, 0], thinnest), color)
         return
     length = float(np.linalg.norm(np.diff(rod.points, axis=0), axis=1).sum())
-    ropes = int(np.clip(round(wide / max(narrow, thinnest)), 1, 3)) if length > 5 * wide else 1
+    ropes = int(np.clip(round(wide / max(narrow, thinnest)), 1, 3)) if length > 2.5 * wide else 1
     radii = rod.radii if ropes == 1 else np.maximum(rod.halves[:, 1], rod.halves[:, 0] / ropes)
     for k in range(ropes):
         aside = (2 * k + 1 - ropes) / ropes * rod.halves[:, :1] * rod.wide

@@ -22,16 +22,20 @@ from sdf_fit.render.backgrounds import anything, around
 from sdf_fit.render.shading import linear_to_srgb, srgb_to_linear
 from training.corruptions import Picture
 from training.world import captions
+from training.world.numbering import HELD_OUT_EVERY, OBJECTS_OF_A_SEED
 
 Meta = dict[str, Any]
 Split = Literal["train", "classifier", "held_out"]
 Image8 = np.ndarray  # uint8
+# left, upper, right, lower in a render's pixels, perhaps beyond its borders
+Window = tuple[float, float, float, float]
 
 # sRGB of the words ", … background"; the embedded prior's card repeats them.
 BACKGROUNDS: dict[str, tuple[float, float, float]] = {
     "white": (0.72, 0.71, 0.69), "black": (0.02, 0.02, 0.02), "grey": (0.40, 0.39, 0.38), "blue": (0.24, 0.35, 0.58),
     "pink": (0.69, 0.51, 0.55), "beige": (0.67, 0.58, 0.46), "yellow": (0.69, 0.59, 0.31), "green": (0.30, 0.47, 0.25),
 }  # fmt: skip
+CLASSIFIER_SEED = 5  # of the world; no prior sees its objects
 QUALITY = ", detailed high resolution, high quality, sharp"
 CLOSE_UP = "close-up"
 
@@ -59,11 +63,14 @@ class Renders:
 def split(meta: Meta) -> Split:
     """Which part of the data an object belongs to; all its views go together.
 
-    Object ids divisible by 25 are held out from everything; the four after them train the classifier that
-    grades the prior; the prior trains on the rest.
+    Objects whose number divides by 25 are held out from everything. The four after them and all of
+    CLASSIFIER_SEED train the classifier that grades the prior; the prior trains on the rest.
     """
-    rest = meta["object"] % 25
-    return "held_out" if rest == 0 else "classifier" if rest <= 4 else "train"
+    seed, index = divmod(meta["object"], OBJECTS_OF_A_SEED)
+    rest = index % HELD_OUT_EVERY
+    if rest == 0:
+        return "held_out"
+    return "classifier" if rest <= 4 or seed == CLASSIFIER_SEED else "train"
 
 
 def read_renders(paths: Sequence[Path]) -> Renders:
@@ -141,39 +148,49 @@ def background(size: int, rng: np.random.Generator, unnamed: float = 0.15) -> tu
     return around(BACKGROUNDS[name], size, generator), name
 
 
-def _window(image: Image8, rng: np.random.Generator) -> tuple[tuple[float, float, float, float], bool]:
-    """A square of the render to show (left, upper, right, lower, in its pixels, perhaps beyond its borders),
-    and whether it makes a close-up."""
+def _window(image: Image8, rng: np.random.Generator) -> tuple[Window, bool]:
+    """A square of the render to show, and whether it makes a close-up."""
     full = image.shape[0]
+    alpha = image[..., 3]
     if rng.random() < 0.12:
-        rows, columns = np.nonzero(image[..., 3] > 128)
+        rows, columns = np.nonzero(alpha > 128)
         if len(rows):
             pick = int(rng.integers(len(rows)))
             side = full * float(rng.uniform(0.5, 0.7))
-            return _square(columns[pick], rows[pick], side), True
+            return _square(columns[pick], rows[pick], side, alpha), True
     side = full * float(rng.uniform(0.86, 1.1))
     x, y = full / 2 + full * 0.05 * rng.normal(size=2)
-    return _square(x, y, side), False
+    return _square(x, y, side, alpha), False
 
 
-def _square(x: float, y: float, side: float) -> tuple[float, float, float, float]:
+def _square(x: float, y: float, side: float, alpha: Image8) -> Window:
+    """The square around a point; it stays inside where the render's border cuts the object off, for that cut
+    must not be seen."""
+    full = len(alpha)
+    if max(alpha[[0, -1]].max(), alpha[:, [0, -1]].max()) > 0:
+        side = min(side, full)
+        x, y = np.clip((x, y), side / 2, full - side / 2)
     return x - side / 2, y - side / 2, x + side / 2, y + side / 2
 
 
-def _resized(image: Image8, window: tuple[float, float, float, float] | None, size: int) -> Picture:
+def _resized(image: Image8, window: Window | None, size: int) -> Picture:
     """float32 [size, size, 4], 0..1; colours of half-covered pixels are weighed by their alpha."""
     full = image.shape[0]
-    window = window or (0, 0, full, full)
+    window = window or (0.0, 0.0, full, full)
     margin = max(0, -int(np.floor(min(window))), int(np.ceil(max(window))) - full)
     if margin:
-        image = np.pad(image, ((margin, margin), (margin, margin), (0, 0)))
+        wider = np.zeros((full + 2 * margin, full + 2 * margin, 4), np.uint8)
+        wider[margin:-margin, margin:-margin] = image
+        image = wider
     box = (window[0] + margin, window[1] + margin, window[2] + margin, window[3] + margin)
     picture = Image.fromarray(np.ascontiguousarray(image))
-    if picture.size != (size, size) or margin:
+    if box != (0, 0, size, size):
         picture = picture.resize((size, size), Image.Resampling.HAMMING, box=box)
     return np.asarray(picture, np.float32) / 255
 
 
 def wordings(meta: Meta, framed: Framed) -> tuple[str, ...]:
-    """The ways to say what a picture shows, longest first."""
-    return captions.wordings(meta["phrase"], framed.view, framed.surroundings, meta.get("medium", captions.PHOTO))
+    """The ways to say what a picture shows, longest first; what is no photo is always called what it is."""
+    medium = meta.get("medium", captions.PHOTO)
+    said = captions.wordings(meta["phrase"], framed.view, framed.surroundings, medium)
+    return said if medium == captions.PHOTO else tuple(words for words in said if words.startswith(medium))

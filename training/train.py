@@ -37,6 +37,7 @@ from training.sheets import SHEET_PROMPTS, sample_sheet
 from training.vocabulary import train_tokenizer, world_captions
 from training.world.captions import caption
 
+REPORT = 50  # steps between two lines of the log
 WARM_UP = 200  # steps over which the learning rates rise
 VALIDATION = 256  # held-out pictures of the validation loss
 RENDEZVOUS = "29510"  # port on which the processes of one machine find each other
@@ -220,7 +221,7 @@ def loop(
         update(plan, state, minutes)
         losses.append(float(loss.detach()))
         state.step, state.seen, state.minutes = state.step + 1, state.seen + len(x) * plan.processes, clock.minutes()
-        if rank == 0 and state.step % 50 == 0:
+        if rank == 0 and state.step % REPORT == 0:
             report(plan, state, losses, clock)
             losses.clear()
         if state.minutes >= draw_at:

@@ -13,6 +13,12 @@ from training.world.colors import COLORS
 from training.world.materials import MATERIAL_WORDS
 
 NO_CONTENT = set(["a", "an", "the", "of", "in", "on", "with", "and", "its", "from", "to"])
+# Words that stand before an object's noun and say of what sort it is: no objects by themselves.
+QUALIFIERS = {
+    "acoustic", "bare", "baseball", "bowler", "chocolate", "cowboy", "desk", "electric", "floor", "long", "low",
+    "metal", "office", "party", "pickup", "round", "rowing", "sailing", "slice", "straw", "street", "striped",
+    "tiered", "top", "toy", "wedding", "witch", "wizard",
+}  # fmt: skip
 RARE = 8  # renders; a word on fewer has not been learnt
 METALS = ("golden", "silver", "copper")
 
@@ -33,12 +39,12 @@ def words_of(metas: Sequence[Meta]) -> dict[str, list[str]]:
         return sorted(word for word in words if seen[word] >= RARE)
 
     kinds = {meta["kind"] for meta in metas}
-    objects = kinds | {word for word in heads if word not in colors | materials | NO_CONTENT}
+    objects = kinds | {word for word in heads if word not in colors | materials | NO_CONTENT | QUALIFIERS}
     return {
         "objects": known(objects),
         "colors": known(colors),
         "materials": known(materials),
-        "details": known(set(others) - colors - materials - NO_CONTENT - objects),
+        "details": known(set(seen) - colors - materials - NO_CONTENT - objects),
     }
 
 

@@ -1,7 +1,10 @@
-"""Sheets of what a prior draws, to be looked at."""
+"""Sheets of what a prior draws, to be looked at:
+`python -m training.sheets [--prior FOLDER] --out sheet.png [--scales 1.5 3 4.5 7.5]`
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import torch
 from PIL import Image
 
 from distill.ddim import sample_ddim
+from distill.load import load_prior
 from distill.prior import Prior
 
 SHEET_PROMPTS = (
@@ -43,3 +47,21 @@ def sample_sheet(
             rows.append(np.concatenate(list(prior.decode(x).numpy()), axis=1))
     sheet = Image.fromarray((np.concatenate(rows) * 255 + 0.5).astype(np.uint8))
     sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.BICUBIC).save(path)
+
+
+def main() -> None:
+    """Draws the sheet that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--prior", default="embedded", help="embedded, or a folder")
+    parser.add_argument("--out", type=Path, required=True, help="the PNG to write")
+    parser.add_argument("--scales", type=float, nargs="+", default=[1.5, 3.0, 4.5, 7.5], help="guidance scales")
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    prior = load_prior(options.prior)
+    sample_sheet(prior, SHEET_PROMPTS, options.scales, options.out, options.steps, options.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -113,7 +113,7 @@ def make(job: Job) -> None:
     sketch = sketched(thing, job.number)
     dice = Dice(job.number * STREAMS + STREAMS - 2)
     prior = load_prior(job.prior, "cpu")
-    settings = recipe(dice, prior, job.number)
+    settings = recipe(dice, prior.style.defaults.keep_colors, job.number)
     body = distilled(sketch, caption(thing.phrase), prior, settings)
     with ShardWriter(job.path) as shard:
         shots = _shots(prior, body, settings.seed)
@@ -130,12 +130,13 @@ def sketched(thing: Thing, number: int) -> Sketch:
         return read_sketch(file)
 
 
-def recipe(dice: Dice, prior: Prior, seed: int) -> Settings:
-    """A short draft without a second stage; guidance is too strong in half, colours are free in half."""
+def recipe(dice: Dice, keep_colors: float, seed: int) -> Settings:
+    """A short draft for the first stage; guidance is too strong in half, colours are free in half and held by
+    `keep_colors` in the others."""
     draft = preset("draft")
     low, high = EXCESSIVE_GUIDANCE if dice.chance(0.5) else USUAL_GUIDANCE
     guidance = low * (high / low) ** dice.uniform(0, 1)
-    keep = 0.0 if dice.chance(0.5) else prior.style.defaults.keep_colors
+    keep = 0.0 if dice.chance(0.5) else keep_colors
     return replace(
         draft,
         seed=seed,

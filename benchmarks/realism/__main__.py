@@ -1,5 +1,7 @@
 """Held-out objects → sketches → `realify run` by both arms → against renders: docs/realism.md.
 
+`make bench-realism` (which keeps every library to one thread), or
+
 python -m benchmarks.realism [--quick] [--objects mug,chair] [--seeds 3] [--prior embedded --prior FOLDER]
 """
 

@@ -20,7 +20,7 @@ from benchmarks.realism.objects import TestObject, masks, on_backgrounds
 from benchmarks.realism.result import Outcome
 from benchmarks.realism.runs import ARMS
 from training.classifier import Classifier
-from training.distances import c2st, frechet, kid, spectrum_gap, standardised
+from training.distances import c2st, frechet, kid, spectrum_gap, squared_mmd, standardised
 from training.pictures import BACKGROUNDS
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -127,8 +127,10 @@ def _distances(sets: Sets, networks: Sequence[Classifier], name: str, with_c2st:
     means = {arm: _column([found.mean for found in several]) for arm, several in kids.items()}
     gaps = {arm: _column([frechet(seed, references) for seed in several]) for arm, several in arms.items()}
     deviation["renders"] = floor.deviation
+    alone = {arm: np.array([_mmd_of_each(sets, seed, references) for seed in several]) for arm, several in arms.items()}
     found = [
         Row(f"KID, {label}", pixels, "lower", means, _column([floor.mean]), deviation),
+        Row(f"KID by object, {label}", pixels, "lower", alone, np.array([_mmd_of_each(sets, own, references)])),
         Row(f"Fréchet distance, {label}", pixels, "lower", gaps, _column([frechet(own, references)])),
     ]
     count = len(sets.evidence.things)
@@ -142,6 +144,13 @@ def _distances(sets: Sets, networks: Sequence[Classifier], name: str, with_c2st:
         apart = {arm: _column([told_apart(seed) for seed in several]) for arm, several in arms.items()}
         found.append(Row(f"C2ST accuracy, {label}", pixels, "½", apart, _column([told_apart(own)])))
     return found
+
+
+def _mmd_of_each(sets: Sets, these: Array, references: Array) -> list[float]:
+    """Each object's pictures against those of its own phrase alone, without subsets: there are too few."""
+    count = len(sets.evidence.things)
+    ends = np.cumsum([len(part) for part in sets.references])[:-1]
+    return [squared_mmd(*pair) for pair in zip(np.split(these, count), np.split(references, ends), strict=True)]
 
 
 def _kid(these: Array, references: Array) -> Any:

@@ -16,8 +16,8 @@ NO_CONTENT = set(["a", "an", "the", "of", "in", "on", "with", "and", "its", "fro
 # Words that stand before an object's noun and say of what sort it is: no objects by themselves.
 QUALIFIERS = {
     "acoustic", "bare", "baseball", "bowler", "chocolate", "cowboy", "desk", "electric", "floor", "long", "low",
-    "metal", "office", "party", "pickup", "round", "rocking", "rowing", "sailing", "slice", "straw", "street", "striped",
-    "tiered", "top", "toy", "wedding", "witch", "wizard",
+    "metal", "office", "party", "pickup", "round", "rocking", "rowing", "sailing", "slice", "straw", "street",
+    "striped", "tiered", "top", "toy", "wedding", "witch", "wizard",
 }  # fmt: skip
 RARE = 8  # renders; a word on fewer has not been learnt
 METALS = ("golden", "silver", "copper")

@@ -51,12 +51,12 @@ def test_the_two_copies_of_a_channel_learn_different_things() -> None:
 
 def test_a_new_vocabulary_keeps_what_known_words_mean(embedded: Network) -> None:
     tokenizer = train_tokenizer([*CAPTIONS, "a photo of a blue mug, front view"] * 20)
-    other = with_vocabulary(embedded, tokenizer, max_tokens=48)
+    other = with_vocabulary(embedded, tokenizer, embedded.max_tokens)
     known = ["a photo of a red mushroom, grey background, side view"]
     before, after = velocity(embedded, known), velocity(other, known)
     assert (before - after).abs().max() < 1e-3 * before.abs().max()
-    longer = with_vocabulary(embedded, tokenizer, max_tokens=56)
-    assert longer.tokens(known).shape == (1, 56)
+    longer = with_vocabulary(embedded, tokenizer, embedded.max_tokens + 8)
+    assert longer.tokens(known).shape == (1, embedded.max_tokens + 8)
     similarity = torch.cosine_similarity(velocity(longer, known).flatten(), before.flatten(), dim=0)
     assert similarity > 0.98
 

@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Sequence
@@ -157,7 +158,15 @@ def _make_once(missing: Sequence[Run], processes: int) -> None:
 
 
 def _begin() -> None:
+    """In a child, first of all: it does not outlive its parent, whose next start would do the same runs."""
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _attempt(run: Run) -> str:

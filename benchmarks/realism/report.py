@@ -95,8 +95,8 @@ def page(sections: Sequence[tuple[str, Sequence[Row]]], evidence: Evidence, sett
         "- **KID, Fréchet distance**: on features, each scaled to deviation 1 over the references, of our own small "
         "classifiers, or of the same network untrained. At 128 pixels the network sees the larger picture. No FID: "
         "that means another network and 50,000 pictures; compare only within this page. *By object*: KID of each "
-        "object's pictures and those of its own phrase, which sees finer differences than all kinds mixed. Its floor is "
-        "not 0: the references are other objects, and views and backgrounds are spread evenly, not drawn.",
+        "object's pictures and those of its own phrase, which sees finer differences than all kinds mixed. Its "
+        "floor is not 0: the references are other objects, and views and backgrounds are spread evenly, not drawn.",
         "- **C2ST**: accuracy of a logistic regression on those features that tells results and references of phrases "
         "it has not seen apart; .5 is chance.",
         "- **spectrum gap**: root mean square over the octaves between the radial power spectra.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -33,9 +34,18 @@ def test_every_make_target_exists() -> None:
         assert named <= targets, page
 
 
+def _commands(group: Any) -> list[Any]:
+    """All sub-commands, those of sub-commands too."""
+    inner = getattr(group, "commands", {}).values()
+    return [group, *(command for each in inner for command in _commands(each))]
+
+
 def test_every_option_and_setting_exists() -> None:
-    commands = get_command(build_app()).commands.values()  # type: ignore[attr-defined]
+    commands = _commands(get_command(build_app()))
     options = {name for command in commands for parameter in command.params for name in parameter.opts}
+    for folder in ("training", "benchmarks"):
+        for file in (ROOT / folder).rglob("*.py"):
+            options |= set(re.findall(r'add_argument\(\s*"(--[a-z-]+)"', file.read_text(encoding="utf-8")))
     keys = {row.key for row in describe()}
     groups = {key.split(".")[0] for key in keys if "." in key}
     for page in PAGES:

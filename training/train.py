@@ -27,19 +27,19 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from distill.load import EMBEDDED, load_prior
-from distill.precision import choose_device, cpu_has_bfloat16
+from distill.precision import choose_device
 from training.card import card
 from training.examples import Examples, stream
 from training.muon import Muon
 from training.network import PATCH, Network, create, load, schedule, widened, with_vocabulary
-from training.pictures import Renders, frame, read_renders, wordings
+from training.pictures import Renders, read_renders
 from training.sheets import SHEET_PROMPTS, sample_sheet
+from training.validation import Validation, autocast
 from training.vocabulary import train_tokenizer, world_captions
 from training.world.captions import caption
 
 REPORT = 50  # steps between two lines of the log
 WARM_UP = 200  # steps over which the learning rates rise
-VALIDATION = 256  # held-out pictures of the validation loss
 RENDEZVOUS = "29510"  # port on which the processes of one machine find each other
 # Weights that Muon does not suit: what reads and writes pixels, time and the pooled text.
 NOT_MUON = ("conv_in", "conv_out", "time_embedding", "add_embedding")
@@ -272,11 +272,6 @@ def _agreed_minutes(plan: Plan, clock: Clock) -> float:
     return float(told)
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 where the device multiplies it natively."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or cpu_has_bfloat16())
-
-
 def draw_timesteps(count: int, how: str, noise: Any, generator: torch.Generator) -> Tensor:
     """Timesteps [count]: "uniform", or "edm": the log-normal noise levels of Karras et al. 2022 (P_mean -1.2,
     P_std 1.2), under which their weighting of the loss is the plain v loss used here."""
@@ -315,49 +310,6 @@ def update(plan: Plan, state: State, minutes: float) -> None:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     state.average()
-
-
-class Validation:
-    """Held-out pictures, fixed noise: the v loss under the right captions and under another picture's.
-
-    Their gap is what the words do.
-    """
-
-    def __init__(self, renders: Renders, network: Network, device: torch.device) -> None:
-        if not len(renders):
-            raise ValueError("no held-out renders (object numbers divisible by 25) in the shards: give more of them")
-        rng = np.random.default_rng(0)
-        chosen = rng.permutation(len(renders))[:VALIDATION]
-        framed = [frame(renders.images[i], renders.metas[i], rng, move=False) for i in chosen]
-        captions = [wordings(renders.metas[i], view)[0] for i, view in zip(chosen, framed, strict=True)]
-        pictures = torch.from_numpy(np.stack([view.image for view in framed])).permute(0, 3, 1, 2) * 2 - 1
-        self._x = F.pixel_unshuffle(pictures, PATCH).to(device)
-        self._tokens = network.tokens(captions).to(device)
-        self._device = device
-
-    def __len__(self) -> int:
-        return len(self._x)
-
-    @torch.no_grad()
-    def losses(self, network: Network) -> tuple[float, float]:
-        """Right and wrong captions."""
-        noise = schedule().to(self._device)
-        generator = torch.Generator().manual_seed(1)
-        t = torch.randint(len(noise), (len(self),), generator=generator).to(self._device)
-        noises = torch.randn(self._x.shape, generator=generator).to(self._device)
-        x_t = noise.add_noise(self._x, t, noises).contiguous(memory_format=torch.channels_last)
-        wanted = noise.alpha(t) * noises - noise.sigma(t) * self._x
-        found = []
-        network.unet.eval()
-        for tokens in (self._tokens, self._tokens.roll(37, dims=0)):
-            errors = []
-            for part in torch.arange(len(self)).split(64):
-                with autocast(self._device):
-                    v = network.velocity(x_t[part], t[part], tokens[part]).float()
-                errors.append((v - wanted[part]).square().mean(dim=(1, 2, 3)))
-            found.append(float(torch.cat(errors).mean()))
-        network.unet.train()
-        return found[0], found[1]
 
 
 def report(plan: Plan, state: State, losses: list[float], clock: Clock) -> None:

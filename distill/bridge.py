@@ -23,7 +23,14 @@ class Bridge:
         return None
 
     def step(
-        self, state: None, prior: Prior, x: Tensor, t: Tensor, noise: Tensor, prompts: PromptBatch
+        self,
+        state: None,
+        prior: Prior,
+        x: Tensor,
+        t: Tensor,
+        noise: Tensor,
+        prompts: PromptBatch,
+        progress: float = 0.0,
     ) -> tuple[Tensor, None]:
         x_t = prior.schedule.add_noise(x, t, noise)
         target, source = predict_together(prior, x_t, t, prompts.target, prompts.source)

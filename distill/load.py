@@ -10,7 +10,8 @@ import torch
 from distill.precision import choose_device
 
 if TYPE_CHECKING:
-    from distill.prior_diffusers import DiffusersPrior
+    from distill.priors.base import DiffusersPrior
+    from distill.priors.options import PriorOptions
 
 EMBEDDED = Path(__file__).parent / "embedded"
 DTYPES = {"auto": None, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -28,6 +29,7 @@ def load_prior(
     *,
     revision: str | None = None,
     allow_download: bool = False,
+    options: PriorOptions | None = None,
 ) -> DiffusersPrior:
     """Loads a prior; nothing is downloaded unless allowed.
 
@@ -39,9 +41,9 @@ def load_prior(
     where = choose_device(device)
     folder = find_prior(name, revision, allow_download)
     # Imported here because diffusers takes seconds: a wrong name is an error at once.
-    from distill.prior_diffusers import DiffusersPrior
+    from distill.priors.open import open_prior
 
-    return DiffusersPrior(folder, name, where, DTYPES[dtype])
+    return open_prior(folder, name, where, DTYPES[dtype], options)
 
 
 def find_prior(name: str, revision: str | None = None, allow_download: bool = False) -> Path:

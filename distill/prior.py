@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill.schedule import NoiseSchedule
 from distill.style import PromptStyle
@@ -15,10 +15,16 @@ from distill.style import PromptStyle
 
 @dataclass(frozen=True)
 class PromptEmbeds:
-    """N embedded prompts: hidden states [N, L, D], and the pooled vectors [N, P] of priors that have them."""
+    """N embedded prompts: hidden states [N, L, D], and what only some priors have: pooled vectors [N, P], a mask
+    [N, L] of the tokens that count, a ControlNet's pictures `structure` [N, 3, H, H] in 0..1, and the cameras of a
+    multi-view prior [N, V, 16].
+    """
 
     hidden: Tensor
     pooled: Tensor | None = None
+    mask: Tensor | None = None
+    structure: Tensor | None = None
+    camera: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.hidden)
@@ -27,23 +33,59 @@ class PromptEmbeds:
         """The prompts at a slice, a list or an index tensor; always a batch."""
         if not isinstance(index, slice):
             index = torch.as_tensor(index, device=self.hidden.device).reshape(-1)
-        return PromptEmbeds(self.hidden[index], None if self.pooled is None else self.pooled[index])
+        return self._map(lambda part: part[index])
+
+    def to(self, dtype: torch.dtype) -> PromptEmbeds:
+        """All but the mask in another number format."""
+        converted = self._map(lambda part: part.to(dtype))
+        return replace(converted, mask=self.mask)
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> PromptEmbeds:
+        return PromptEmbeds(*(None if part is None else change(part) for part in _parts(self)))  # pyright: ignore
 
     @staticmethod
     def concatenate(parts: Sequence[PromptEmbeds]) -> PromptEmbeds:
-        pooled = [part.pooled for part in parts if part.pooled is not None]
-        if len(pooled) not in (0, len(parts)):
-            raise ValueError(
-                "cannot join embeddings with and without pooled vectors: they are of different priors"
-            )
-        return PromptEmbeds(torch.cat([part.hidden for part in parts]), torch.cat(pooled) if pooled else None)
+        """One batch of all. Raises ValueError where some have a part that others lack."""
+        joined: list[Tensor | None] = []
+        for name, *column in zip((part.name for part in fields(PromptEmbeds)), *map(_parts, parts), strict=True):
+            there = [tensor for tensor in column if tensor is not None]
+            if len(there) not in (0, len(parts)):
+                raise ValueError(
+                    f"cannot join embeddings with and without {name}: they are of different priors or pictures"
+                )
+            joined.append(torch.cat(there) if there else None)
+        return PromptEmbeds(*joined)  # pyright: ignore[reportArgumentType]
+
+
+def _parts(embeds: PromptEmbeds) -> tuple[Tensor | None, ...]:
+    return embeds.hidden, embeds.pooled, embeds.mask, embeds.structure, embeds.camera
+
+
+class Adapter(Protocol):
+    """A copy of a prior that learns: the same network with a few weights of its own, no change at first."""
+
+    def parameters(self) -> list[nn.Parameter]: ...
+
+    def predict_noise(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor:
+        """Like the prior's, with what was learnt."""
+        ...
+
+    def loss(self, x: Tensor, t: Tensor, noise: Tensor, embeds: PromptEmbeds) -> Tensor:
+        """The denoising loss (equation 1) on pictures x, in the prior's own parametrization, to be descended."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class Prior(Protocol):
     """A text-conditional diffusion model. x is what it diffuses: pixels (unshuffled or not) or latents.
 
     `shape` is x's [C, h, w]; `bounded` tells whether clean x lie in [-1, 1]; `notes` collects what the user
-    should hear about (a fallback to another precision, for one).
+    should hear about (a fallback to another precision, for one). `views`: 1, or how many views of one object a
+    picture holds (a square canvas of them, in reading order). `structure`: what the prior wants to see of the
+    shape in every picture, as `PromptEmbeds.structure`.
     """
 
     name: str
@@ -52,8 +94,12 @@ class Prior(Protocol):
     device: torch.device
     dtype: torch.dtype
     shape: tuple[int, int, int]
-    bounded: bool
+    views: int
+    structure: Literal["depth", "normal"] | None
     notes: list[str]
+
+    @property
+    def bounded(self) -> bool: ...
 
     def tokenize(self, prompt: str) -> list[int]:
         """Token ids with start and end marks, neither padded nor cut."""
@@ -77,6 +123,10 @@ class Prior(Protocol):
 
     def predict_noise(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor:
         """e(x_t, t, y) [B, C, h, w] float32 for t [B] and B embedded prompts, without gradient."""
+        ...
+
+    def adapter(self, rank: int, generator: torch.Generator) -> Adapter:
+        """A copy that learns, of low rank; a prior carries one, and a new one takes the place of the last."""
         ...
 
 

@@ -7,9 +7,10 @@ E[eps | x_t] = sigma (x_t - alpha mu) / (alpha² s² + sigma²).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill.prior import PromptEmbeds
 from distill.schedule import NoiseSchedule
@@ -33,6 +34,8 @@ class GaussianPrior:
         self.style = style or PromptStyle(resolution=height, max_tokens=77)
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.bounded = False
+        self.views = 1
+        self.structure: Literal["depth", "normal"] | None = None
         self.notes: list[str] = []
 
     def tokenize(self, prompt: str) -> list[int]:
@@ -53,6 +56,40 @@ class GaussianPrior:
 
     @torch.no_grad()
     def predict_noise(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor:
-        mean = embeds.hidden.view(-1, *self.shape)
+        return self.noise_about(embeds.hidden.view(-1, *self.shape), x_t, t)
+
+    def noise_about(self, mean: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """E[eps | x_t] for data about the means [B, C, h, w]."""
         alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
         return sigma * (x_t - alpha * mean) / (alpha**2 * self.std**2 + sigma**2)
+
+    def adapter(self, rank: int, generator: torch.Generator) -> GaussianAdapter:
+        return GaussianAdapter(self)
+
+
+class GaussianAdapter:
+    """Learns how far the pictures' mean lies from the prompt's; `rank` means nothing here."""
+
+    def __init__(self, prior: GaussianPrior) -> None:
+        self._prior = prior
+        self.offset = nn.Parameter(torch.zeros(prior.shape))
+
+    def parameters(self) -> list[nn.Parameter]:
+        return [self.offset]
+
+    @torch.no_grad()
+    def predict_noise(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor:
+        return self._predict(x_t, t, embeds)
+
+    def loss(self, x: Tensor, t: Tensor, noise: Tensor, embeds: PromptEmbeds) -> Tensor:
+        x_t = self._prior.schedule.add_noise(x, t, noise)
+        return (self._predict(x_t, t, embeds) - noise).square().mean()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"offset": self.offset.detach()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.offset.data.copy_(state["offset"])
+
+    def _predict(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor:
+        return self._prior.noise_about(embeds.hidden.view(-1, *self._prior.shape) + self.offset, x_t, t)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -28,17 +28,32 @@ class Rule(Protocol[State]):
     def name(self) -> str: ...
 
     def init(self, prior: Prior) -> State:
-        """The state before the first step."""
+        """The state before the first step: None, or a `LearntState`."""
         ...
 
     def step(
-        self, state: State, prior: Prior, x: Tensor, t: Tensor, noise: Tensor, prompts: PromptBatch
+        self,
+        state: State,
+        prior: Prior,
+        x: Tensor,
+        t: Tensor,
+        noise: Tensor,
+        prompts: PromptBatch,
+        progress: float = 0.0,
     ) -> tuple[Tensor, State]:
         """The gradient [B, C, h, w] at x [B, C, h, w] (detached), for timesteps t [B] and noise like x.
 
-        Raises NonFiniteGradient.
+        `progress` is the share of the rule's steps that are done. Raises NonFiniteGradient.
         """
         ...
+
+
+class LearntState(Protocol):
+    """A rule's state that is worth keeping in a checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class NonFiniteGradient(FloatingPointError):

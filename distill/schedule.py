@@ -29,6 +29,12 @@ class NoiseSchedule:
         alphas_cumprod = alphas_cumprod.double()
         return cls(alphas_cumprod.sqrt().float(), (1 - alphas_cumprod).sqrt().float())
 
+    @classmethod
+    def flow(cls, steps: int = 1000) -> NoiseSchedule:
+        """Rectified flow: alpha = 1 - sigma, at the middles of `steps` even steps, so that neither is ever 0."""
+        sigmas = (torch.arange(steps, dtype=torch.float64) + 0.5) / steps
+        return cls((1 - sigmas).float(), sigmas.float())
+
     def __len__(self) -> int:
         return len(self.alphas)
 
@@ -64,9 +70,19 @@ class NoiseSchedule:
             return (x_t - self.alpha(t) * output) / self.sigma(t)
         if parametrization == "flow":
             return x_t + self.alpha(t) * output
-        raise ValueError(
-            f"parametrization {parametrization!r} is none of {', '.join(get_args(Parametrization))}"
-        )
+        raise _unknown(parametrization)
+
+    def from_epsilon(self, noise: Tensor, x_t: Tensor, t: Tensor, parametrization: Parametrization) -> Tensor:
+        """What a model of that parametrization would put out for this noise: the inverse of `to_epsilon`."""
+        if parametrization == "epsilon":
+            return noise
+        if parametrization == "v_prediction":
+            return (noise - self.sigma(t) * x_t) / self.alpha(t)
+        if parametrization == "sample":
+            return self.predict_x0(x_t, t, noise)
+        if parametrization == "flow":
+            return (noise - x_t) / self.alpha(t)
+        raise _unknown(parametrization)
 
     def weight(self, t: Tensor, weighting: Weighting) -> Tensor:
         """w(t) as [B, 1, 1, 1]: 1, or sigma_t² as the paper's code weighs the first stage."""
@@ -75,6 +91,10 @@ class NoiseSchedule:
         if weighting == "sigma_squared":
             return self.sigma(t) ** 2
         raise ValueError(f"weighting {weighting!r} is none of {', '.join(get_args(Weighting))}")
+
+
+def _unknown(parametrization: str) -> ValueError:
+    return ValueError(f"parametrization {parametrization!r} is none of {', '.join(get_args(Parametrization))}")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,14 @@ class SDS:
         return None
 
     def step(
-        self, state: None, prior: Prior, x: Tensor, t: Tensor, noise: Tensor, prompts: PromptBatch
+        self,
+        state: None,
+        prior: Prior,
+        x: Tensor,
+        t: Tensor,
+        noise: Tensor,
+        prompts: PromptBatch,
+        progress: float = 0.0,
     ) -> tuple[Tensor, None]:
         x_t = prior.schedule.add_noise(x, t, noise)
         conditional, unconditional = predict_together(prior, x_t, t, prompts.target, prompts.unconditional)

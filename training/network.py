@@ -19,7 +19,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from distill.schedule import NoiseSchedule
 
-PATCH = 4  # pixels are unshuffled by it: 3 p² channels, as distill/prior_diffusers.py reads them
+PATCH = 4  # pixels are unshuffled by it: 3 p² channels, as distill/priors/space.py reads them
 SCHEDULE: dict[str, Any] = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}
 
 

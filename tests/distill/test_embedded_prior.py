@@ -15,7 +15,7 @@ from distill.ddim import sample_ddim
 from distill.load import EMBEDDED, load_prior
 from distill.precision import cpu_has_bfloat16
 from distill.prior import PromptEmbeds
-from distill.prior_diffusers import DiffusersPrior
+from distill.priors.base import DiffusersPrior
 from distill.prompts import PromptTable
 from distill.style import PromptStyle, read_style
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from distill.bridge import Bridge
 from distill.load import load_prior
 from distill.prior import Prior, PromptEmbeds
-from distill.prior_diffusers import DiffusersPrior
+from distill.priors.base import DiffusersPrior
 from distill.prior_gaussian import GaussianPrior
 from distill.prompts import PromptTable
 from distill.rule import PromptBatch

@@ -15,7 +15,8 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from distill.bridge import Bridge
 from distill.load import MissingPrior, load_prior
-from distill.prior_diffusers import DiffusersPrior, PriorError
+from distill.priors.base import DiffusersPrior
+from distill.priors.loading import PriorError
 from distill.prompts import PromptTable
 from distill.sds import SDS
 from tests.distill.tiny_stable_diffusion import save_tiny

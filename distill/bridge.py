@@ -19,7 +19,7 @@ class Bridge:
     weighting: Weighting = "uniform"
     name: str = "bridge"
 
-    def init(self, prior: Prior) -> None:
+    def init(self, prior: Prior, before: object = None) -> None:
         return None
 
     def step(

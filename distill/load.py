@@ -1,25 +1,21 @@
-"""A prior by its name: "embedded", a local folder, or a repository id of the model hub."""
+"""A prior by its name: an alias of distill/catalog.py, a local folder, or a repository id of the model hub."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from distill.find import EMBEDDED, MissingPrior, find_prior
 from distill.precision import choose_device
 
 if TYPE_CHECKING:
     from distill.priors.base import DiffusersPrior
     from distill.priors.options import PriorOptions
 
-EMBEDDED = Path(__file__).parent / "embedded"
+__all__ = ["DTYPES", "EMBEDDED", "MissingPrior", "find_prior", "load_prior"]
+
 DTYPES = {"auto": None, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-FILES = ["*.json", "*.txt", "unet/*.safetensors", "text_encoder/*.safetensors", "vae/*.safetensors"]
-
-
-class MissingPrior(FileNotFoundError):
-    """A prior that is not on this machine, with the command that gets it."""
 
 
 def load_prior(
@@ -44,30 +40,3 @@ def load_prior(
     from distill.priors.open import open_prior
 
     return open_prior(folder, name, where, DTYPES[dtype], options)
-
-
-def find_prior(name: str, revision: str | None = None, allow_download: bool = False) -> Path:
-    """The folder of a prior: the package's own, a local one, or the hub's cache."""
-    if name == "embedded":
-        return EMBEDDED
-    if Path(name).is_dir():
-        return Path(name)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    command = f"hf download {name}" + (f" --revision {revision}" if revision else "")
-    command += "".join(f' --include "{pattern}"' for pattern in FILES)
-    try:
-        return Path(
-            snapshot_download(
-                name, revision=revision, allow_patterns=FILES, local_files_only=not allow_download
-            )
-        )
-    except HFValidationError:
-        raise MissingPrior(
-            f"prior {name!r}: no such folder, and not a repository id such as owner/name"
-        ) from None
-    except LocalEntryNotFoundError:
-        raise MissingPrior(f"prior {name!r} is not on this machine. Get it with\n    {command}") from None
-    except HfHubHTTPError as refused:
-        raise MissingPrior(f"prior {name!r} cannot be fetched ({refused}). Try\n    {command}") from None

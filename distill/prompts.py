@@ -133,8 +133,8 @@ def unknown_object(style: PromptStyle, prompt: str) -> str | None:
 class PromptTable:
     """Every prompt of a job, embedded once: all views by all backgrounds (and none), target and source.
 
-    Building it frees the prior's text encoder. `embeds` holds all rows, the unconditional one last;
-    `warnings` names words that were cut and a prompt that the prior does not know.
+    Building it frees the prior's text encoder. `embeds` holds all rows, at the end the unconditional and the
+    negative one; `warnings` names words that were cut and a prompt that the prior does not know.
     """
 
     def __init__(self, prior: Prior, prompt: str, domain: str = "") -> None:
@@ -146,7 +146,7 @@ class PromptTable:
             for background in (None, *style.backgrounds)
         }
         texts = [text for pair in self.pairs.values() for text in (pair.target, pair.source)]
-        self.embeds = prior.embed([*texts, ""])
+        self.embeds = prior.embed([*texts, "", style.negative_prompt])
         prior.free_text_encoder()
         self._rows = {key: 2 * row for row, key in enumerate(self.pairs)}
         self.unconditional = len(texts)
@@ -168,14 +168,28 @@ class PromptTable:
         """The embedded prompts of B pictures, one view word and one background name (or None) each."""
         rows = [self.lookup(view, background) for view, background in zip(views, backgrounds, strict=True)]
         target, source, unconditional = (self.embeds[list(column)] for column in zip(*rows, strict=True))
-        return PromptBatch(target, source, unconditional)
+        return PromptBatch(target, source, unconditional, self.embeds[[self.unconditional + 1] * len(rows)])
 
     def _warnings(self, prior: Prior, prompt: str) -> tuple[str, ...]:
         longest = max((pair.cut for pair in self.pairs.values()), key=len)
-        cut = (
-            f"the prompt is over the {prior.style.max_tokens} tokens of the prior {prior.name}; "
-            f"not read: {' '.join(longest)}"
-            if longest
-            else None
-        )
-        return tuple(warning for warning in (cut, unknown_object(prior.style, prompt)) if warning)
+        told = words_cut(prior, longest), unknown_object(prior.style, prompt)
+        return tuple(warning for warning in told if warning)
+
+
+def words_cut(prior: Prior, cut: Sequence[str]) -> str | None:
+    """A warning that names the user's words that found no room."""
+    if not cut:
+        return None
+    return (
+        f"the prompt is over the {prior.style.max_tokens} tokens of the prior {prior.name}; "
+        f"not read: {' '.join(cut)}"
+    )
+
+
+def embed_pairs(prior: Prior, pairs: Sequence[PromptPair]) -> PromptBatch:
+    """The embedded prompts of B pictures, each with a pair of its own."""
+    count = len(pairs)
+    texts = [pair.target for pair in pairs] + [pair.source for pair in pairs]
+    embeds = prior.embed([*texts, "", prior.style.negative_prompt])
+    empty, negative = embeds[[2 * count] * count], embeds[[2 * count + 1] * count]
+    return PromptBatch(embeds[:count], embeds[count : 2 * count], empty, negative)

@@ -14,11 +14,14 @@ State = TypeVar("State")
 
 @dataclass(frozen=True)
 class PromptBatch:
-    """The embedded prompts of B pictures: where to go, where the picture stands now, and no prompt at all."""
+    """The embedded prompts of B pictures: where to go, where the picture stands now, no prompt at all, and what
+    any bad picture is like, whatever it shows.
+    """
 
     target: PromptEmbeds
     source: PromptEmbeds
     unconditional: PromptEmbeds
+    negative: PromptEmbeds
 
 
 class Rule(Protocol[State]):
@@ -27,8 +30,8 @@ class Rule(Protocol[State]):
     @property
     def name(self) -> str: ...
 
-    def init(self, prior: Prior) -> State:
-        """The state before the first step: None, or a `LearntState`."""
+    def init(self, prior: Prior, before: object = None) -> State:
+        """The state before the first step: None, or a `LearntState`. `before` is what the last stage left."""
         ...
 
     def step(

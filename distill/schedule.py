@@ -7,7 +7,7 @@ and the noise prediction stands here, once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
@@ -107,6 +107,27 @@ class TimestepRange:
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1:
             raise ValueError(f"timestep range {self.low}..{self.high}: wanted 0 <= low < high <= 1")
+
+
+class Timesteps(Protocol):
+    """Where a stage's timesteps come from."""
+
+    def sample(self, count: int, progress: float, num_timesteps: int, generator: torch.Generator) -> Tensor:
+        """`count` integer timesteps [count] int64 at progress 0..1 of the stage, on the generator's device."""
+        ...
+
+
+@dataclass(frozen=True)
+class AnnealedTimesteps:
+    """No draw: all at the same time, which goes evenly from `start` to `end` (fractions of T)."""
+
+    start: float = 0.98
+    end: float = 0.25
+
+    def sample(self, count: int, progress: float, num_timesteps: int, generator: torch.Generator) -> Tensor:
+        here = self.start + (self.end - self.start) * min(progress, 1.0)
+        at = min(round(here * num_timesteps), num_timesteps - 1)
+        return torch.full((count,), at, device=generator.device)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class SDS:
     weighting: Weighting = "sigma_squared"
     name: str = "sds"
 
-    def init(self, prior: Prior) -> None:
+    def init(self, prior: Prior, before: object = None) -> None:
         return None
 
     def step(

@@ -21,6 +21,10 @@ TARGET_SUFFIX = ", detailed high resolution, high quality, sharp"
 SOURCE_SUFFIX = (
     ", oversaturated, smooth, pixelated, cartoon, foggy, hazy, blurry, bad structure, noisy, malformed"
 )
+# NFSD's own (arXiv 2310.17590); the bridge's paper quotes its beginning.
+NEGATIVE_PROMPT = (
+    "unrealistic, blurry, low quality, out of focus, ugly, low contrast, dull, dark, low-resolution, gloomy"
+)
 PLAIN_VIEWS: Mapping[View, str] = {
     "front": "front view",
     "side": "side view",
@@ -46,7 +50,8 @@ class RuleDefaults:
     `bridge_lr_scale` is the second stage's learning rate as a share of the first's: Adam normalises its
     gradient and does not feel `bridge_weight`, and the bridge has no mode to stop at. `keep_colors` says how
     firmly to hold to the colours that were there before: a large prior knows better, a small one forgets
-    them.
+    them. In 2D a picture takes `picture_steps` of `picture_lr`; `rules` are constants of rules there, by name
+    (distill/rules.py has the paper's).
     """
 
     sds_guidance_scale: float = 100.0
@@ -56,6 +61,9 @@ class RuleDefaults:
     sampling_guidance_scale: float = 7.5
     sds_timesteps: TimestepSchedule = field(default_factory=TimestepSchedule)
     bridge_timesteps: TimestepSchedule = field(default_factory=lambda: TimestepSchedule(narrow_from=0.0))
+    picture_steps: int = 2500
+    picture_lr: float = 0.01
+    rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,7 @@ class PromptStyle:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     target_suffix: str = TARGET_SUFFIX
     source_suffix: str = SOURCE_SUFFIX
+    negative_prompt: str = NEGATIVE_PROMPT
     cameras: CameraRanges | None = None
     defaults: RuleDefaults = field(default_factory=RuleDefaults)
 
@@ -99,6 +108,7 @@ def read_style(path: Path) -> PromptStyle:
             words={sort: tuple(words) for sort, words in card["words"].items()},
             target_suffix=card["target_suffix"],
             source_suffix=card["source_suffix"],
+            negative_prompt=card.get("negative_prompt", NEGATIVE_PROMPT),
             cameras=_cameras(card["cameras"]),
             defaults=_defaults(card["defaults"]),
         )
@@ -140,4 +150,5 @@ def _defaults(card: dict[str, Any]) -> RuleDefaults:
         sampling_guidance_scale=float(card["sampling_guidance_scale"]),
         sds_timesteps=timesteps("sds_timesteps"),
         bridge_timesteps=timesteps("bridge_timesteps"),
+        **{key: card[key] for key in ("picture_steps", "picture_lr", "rules") if key in card},
     )

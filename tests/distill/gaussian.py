@@ -11,6 +11,7 @@ from distill.schedule import NoiseSchedule
 
 SHAPE = (3, 4, 4)
 STD = 0.5
+NEGATIVE = "ugly"
 
 
 def schedule(steps: int = 1000) -> NoiseSchedule:
@@ -29,5 +30,4 @@ def gaussian_prior() -> GaussianPrior:
 
 
 def prompt_batch(prior: GaussianPrior, target: str, source: str, count: int) -> PromptBatch:
-    target_embeds, source_embeds, empty = (prior.embed([text] * count) for text in (target, source, ""))
-    return PromptBatch(target_embeds, source_embeds, empty)
+    return PromptBatch(*(prior.embed([text] * count) for text in (target, source, "", NEGATIVE)))

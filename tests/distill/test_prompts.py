@@ -134,7 +134,7 @@ def test_a_prior_without_a_word_for_close_ups_names_the_side() -> None:
 def test_the_table_holds_every_view_on_every_background() -> None:
     prior = prior_of(OWN)
     table = PromptTable(prior, MUSHROOM)
-    assert len(table.embeds) == 6 * 9 * 2 + 1
+    assert len(table.embeds) == 6 * 9 * 2 + 2
     batch = table.batch(["front view", "close-up", None], ["white", None, None])
     expected = [
         build_prompts(prior, MUSHROOM, *key)

@@ -1,0 +1,187 @@
+"""Every rule by its name: what it takes for the source distribution, when to use it, its plan in two dimensions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any
+
+from distill.bridge import Bridge
+from distill.csd import CSD
+from distill.dds import DDS
+from distill.full_path import FullPath
+from distill.ism import ISM
+from distill.learnt_source import LearntSource
+from distill.nfsd import NFSD
+from distill.rule import Rule
+from distill.schedule import AnnealedTimesteps, TimestepRange, Timesteps, TimestepSchedule
+from distill.sdi import SDI
+from distill.sds import SDS
+from distill.stage_plan import StagePlan
+from distill.style import RuleDefaults
+from distill.vsd import VSD
+
+WHOLE = TimestepRange(0.02, 0.98)
+UNIFORM = TimestepSchedule(WHOLE, WHOLE, 0.0)
+
+
+class UnknownRule(ValueError):
+    """A rule, or a constant of one, that does not exist; `fix` names those that do."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(f"{message} {fix}")
+        self.message, self.fix = message, fix
+
+
+@dataclass(frozen=True)
+class RuleEntry:
+    """`make` builds the rule with the constants of the paper's 2D tasks; `strength` names the one that weighs the
+    prompt. Before it `first_rule` takes the share `first` of the steps. `edits`: it needs a picture to edit.
+    """
+
+    make: Callable[..., Rule[Any]]
+    strength: str
+    source: str
+    use: str
+    timesteps: Timesteps = UNIFORM
+    first: float = 0.0
+    first_rule: str = "sds"
+    edits: bool = False
+
+
+# Constants of the paper's appendix A (2D); SDS is unweighted there.
+RULES: Mapping[str, RuleEntry] = {
+    "sds": RuleEntry(
+        partial(SDS, guidance_scale=100.0, weighting="uniform"),
+        "guidance_scale",
+        "any picture at all: e(∅)",
+        "first stage; robust from any start, oversaturated and smooth",
+    ),
+    "bridge": RuleEntry(
+        partial(Bridge, weight=25.0),
+        "weight",
+        "the prompt with the artefacts described: e(y_src)",
+        "second stage, and editing; real colours and detail at the price of SDS",
+        first=0.2,
+    ),
+    "nfsd": RuleEntry(
+        NFSD,
+        "guidance_scale",
+        "any bad picture: e(y_neg), where there is much noise",
+        "like SDS with a usual guidance scale; half as dear again",
+    ),
+    "csd": RuleEntry(
+        CSD,
+        "w1",
+        "any picture, and at first any bad one: e(∅), e(y_neg)",
+        "first stage with sharper prompts; a little less false colour than SDS",
+    ),
+    "vsd": RuleEntry(
+        VSD,
+        "guidance_scale",
+        "what the pictures are now, learnt: e_LoRA(y)",
+        "best quality of a single step where time and memory for training allow",
+    ),
+    "ism": RuleEntry(
+        ISM,
+        "guidance_scale",
+        "the unconditional inversion, a little earlier: e(∅) at x_s",
+        "steady gradients without random noise; several predictions a step",
+    ),
+    "sdi": RuleEntry(
+        SDI,
+        "guidance_scale",
+        "the picture itself, by inversion",
+        "sharp 3D without a LoRA; about twenty predictions a step",
+        timesteps=AnnealedTimesteps(0.98, 0.25),
+    ),
+    "dds": RuleEntry(
+        DDS,
+        "guidance_scale",
+        "the picture before the edit: e(x_ref,t; y_src)",
+        "editing a picture whose content stays where it is",
+        edits=True,
+    ),
+    "full-path": RuleEntry(
+        FullPath,
+        "guidance_scale",
+        "the prompt with the artefacts described, along the whole path",
+        "last touches in 2D when dozens of predictions a step do not matter; unstable in 3D",
+        timesteps=AnnealedTimesteps(0.8, 0.2),
+        first=0.75,
+        first_rule="bridge",
+    ),
+    "full-path-unconditional": RuleEntry(
+        partial(FullPath, source="unconditional"),
+        "guidance_scale",
+        "any picture at all, along the whole path",
+        "table 3's comparison",
+        timesteps=AnnealedTimesteps(0.8, 0.2),
+        first=0.75,
+    ),
+    "full-path-lora": RuleEntry(
+        partial(FullPath, source="learnt"),
+        "guidance_scale",
+        "what the pictures are now, learnt, along the whole path",
+        "table 3's comparison",
+        timesteps=AnnealedTimesteps(0.8, 0.2),
+        first=0.75,
+        first_rule="vsd",
+    ),
+}
+
+
+FIRST_SCALE = 0.4  # the first stage's guidance beside SDS alone: 40 of 100
+
+
+def entry_of(name: str) -> RuleEntry:
+    """Raises UnknownRule, which names the rules there are, the nearest first."""
+    if name in RULES:
+        return RULES[name]
+    near = difflib.get_close_matches(name, RULES, n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise UnknownRule(f"There is no rule {name!r}.", f"{hint}Choose one of {', '.join(RULES)}.")
+
+
+def make_rule(name: str, defaults: RuleDefaults, **constants: Any) -> Rule[Any]:
+    """The rule with the paper's constants for 2D, then the prior's own, then those given.
+
+    Raises UnknownRule for a name or a constant that does not exist.
+    """
+    rule = entry_of(name).make
+    wanted = {**defaults.rules.get(name, {}), **constants}
+    learnt = {key.removeprefix("lora_"): wanted.pop(key) for key in list(wanted) if key.startswith("lora_")}
+    if learnt:
+        wanted["learnt"] = LearntSource(**learnt)
+    known = constants_of(name)
+    for key in wanted:
+        if key not in known and key not in ("learnt", "reference"):
+            raise UnknownRule(f"The rule {name} has no constant {key!r}.", f"It has {', '.join(known)}.")
+    return rule(**wanted)
+
+
+def constants_of(name: str) -> list[str]:
+    """The names of a rule's numbers, the LoRA's among them where it has one."""
+    make = entry_of(name).make
+    rule = make.func if isinstance(make, partial) else make
+    names = [field.name for field in fields(rule)]  # pyright: ignore[reportArgumentType]
+    lora = [f"lora_{field.name}" for field in fields(LearntSource)] if "learnt" in names else []
+    return [name for name in names if name not in ("name", "learnt", "reference")] + lora
+
+
+def plan_picture(name: str, steps: int, defaults: RuleDefaults, **constants: Any) -> tuple[StagePlan, ...]:
+    """The stages of a rule in 2D: what goes before it, then itself. `steps` are those of all together."""
+    entry = entry_of(name)
+    before: tuple[StagePlan, ...] = ()
+    first = round(entry.first * steps)
+    if first:
+        before = plan_picture(entry.first_rule, first, defaults)
+        if entry.first_rule == "sds":
+            sds = make_rule("sds", defaults)
+            assert isinstance(sds, SDS)
+            weaker = replace(sds, guidance_scale=FIRST_SCALE * sds.guidance_scale)
+            before = (replace(before[0], rule=weaker),)
+    own = StagePlan(name, steps - first, make_rule(name, defaults, **constants), entry.timesteps)
+    return (*before, own)

@@ -30,7 +30,8 @@ class Entry:
 
     `resolution` is the side of a picture in pixels (MVDream's is a canvas of four views, a ControlNet's that of its
     prior), `half_gb` and `full_gb` what a fetch downloads, `memory_gb` what a GPU needs in half precision, all in
-    10^9 bytes. A gated repository wants its licence accepted first. `structure` marks a ControlNet.
+    10^9 bytes. A gated repository wants its licence accepted first. `structure` marks a ControlNet, and says what its
+    pictures show; `beside` is the alias of the prior that it was made for.
     """
 
     family: str
@@ -42,12 +43,13 @@ class Entry:
     licence: str
     gated: bool = False
     structure: Structure | None = None
+    beside: str = ""
     note: str = ""
 
 
 OPENRAIL, OPENRAIL_PLUS = "CreativeML OpenRAIL-M", "CreativeML OpenRAIL++-M"
 STABILITY = "Stability AI Community"
-SANA = "NVIDIA NSCL v2-custom (not commercial); Gemma terms"
+SANA = "NVIDIA's (see the repository); Gemma terms"
 
 CATALOG: dict[str, Entry] = {
     "embedded": Entry(
@@ -103,10 +105,10 @@ CATALOG: dict[str, Entry] = {
         5.2,
         5.0,
         OPENRAIL_PLUS,
-        note="the paper's own prior",
+        note="predicts the noise",
     ),
     "sdxl": Entry(
-        "SDXL",
+        "Stable Diffusion XL",
         (Source("stabilityai/stable-diffusion-xl-base-1.0", "462165984030d82259a11f4367a4eed129e94a7b"),),
         1024,
         6.9,
@@ -115,7 +117,7 @@ CATALOG: dict[str, Entry] = {
         OPENRAIL_PLUS,
     ),
     "sd3": Entry(
-        "SD3",
+        "Stable Diffusion 3",
         (Source("stabilityai/stable-diffusion-3-medium-diffusers", "ea42f8cef0f178587cf766dc8129abd379c90671"),),
         1024,
         15.5,
@@ -125,7 +127,7 @@ CATALOG: dict[str, Entry] = {
         gated=True,
     ),
     "sd35": Entry(
-        "SD3",
+        "Stable Diffusion 3",
         (Source("stabilityai/stable-diffusion-3.5-medium", "b940f670f0eda2d07fbb75229e779da1ad11eb80"),),
         1024,
         16.3,
@@ -136,7 +138,7 @@ CATALOG: dict[str, Entry] = {
         note="3.5 medium",
     ),
     "sd35large": Entry(
-        "SD3",
+        "Stable Diffusion 3",
         (Source("stabilityai/stable-diffusion-3.5-large", "ceddf0a7fdf2064ea28e2213e3b84e4afa170a0f"),),
         1024,
         27.7,
@@ -207,7 +209,7 @@ CATALOG: dict[str, Entry] = {
         1.5,
         "OpenRAIL",
         structure="depth",
-        note="beside sd15",
+        beside="sd15",
     ),
     "controlnet-normal-sd15": Entry(
         "ControlNet",
@@ -218,7 +220,7 @@ CATALOG: dict[str, Entry] = {
         1.5,
         "OpenRAIL",
         structure="normal",
-        note="beside sd15",
+        beside="sd15",
     ),
     "controlnet-depth-sd21": Entry(
         "ControlNet",
@@ -231,7 +233,7 @@ CATALOG: dict[str, Entry] = {
         1.5,
         OPENRAIL_PLUS,
         structure="depth",
-        note="beside sd21base and sd21",
+        beside="sd21base",
     ),
     "controlnet-depth-sdxl": Entry(
         "ControlNet",
@@ -242,7 +244,7 @@ CATALOG: dict[str, Entry] = {
         4.0,
         OPENRAIL_PLUS,
         structure="depth",
-        note="beside sdxl",
+        beside="sdxl",
     ),
 }
 

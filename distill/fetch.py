@@ -102,14 +102,13 @@ def _look_up(source: Source, half: bool) -> Wanted:
     from huggingface_hub.hf_api import RepoFile
 
     api = HfApi()
-    revision = source.revision or _kept_pin(source.repository)
-    if revision is None or not COMMIT.fullmatch(revision):
-        revision = api.model_info(source.repository, revision=revision).sha
-        assert revision is not None
-    tree = api.list_repo_tree(source.repository, revision=revision, recursive=True)
+    # Asked even for a known commit: this request fails at once without a connection, the next one tries for long.
+    commit = api.model_info(source.repository, revision=source.revision or _kept_pin(source.repository)).sha
+    assert commit is not None  # of one repository it always comes
+    tree = api.list_repo_tree(source.repository, revision=commit, recursive=True)
     sizes = {file.path: file.size for file in tree if isinstance(file, RepoFile)}
     try:
-        return Wanted(source.repository, revision, {name: sizes[name] for name in needed_files(sizes, half)})
+        return Wanted(source.repository, commit, {name: sizes[name] for name in needed_files(sizes, half)})
     except NoSafetensors as pickles:
         raise _Refused(str(pickles)) from pickles
 
@@ -183,11 +182,12 @@ def _name_commit(folder: Path, name: str) -> None:
 
 
 def _unreachable(name: str, sources: tuple[Source, ...], broken: Exception) -> FetchError:
-    from huggingface_hub.constants import ENDPOINT
+    from huggingface_hub.constants import ENDPOINT, is_offline_mode
 
     wanted = ", ".join(source.repository for source in sources)
+    why = "HF_HUB_OFFLINE is set" if is_offline_mode() else str(broken)
     return FetchError(
-        f"{name}: no connection to {ENDPOINT} ({broken}). Wanted: {wanted}.",
+        f"{name}: no connection to {ENDPOINT} ({why}). Wanted: {wanted}.",
         "With a connection, run it again: what has arrived is kept (HF_ENDPOINT names another hub). Without one, "
         f"run\n    realify prior fetch {name}\non another machine, copy the folder that it names to this one (its "
         "files are links: `cp -rL`), and give the copy's path in place of the name.",

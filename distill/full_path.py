@@ -30,7 +30,7 @@ class FullPath:
     weight: float = 1.0
     form: Form = "inverted"
     source: Source = "described"
-    steps: int = 10
+    path_steps: int = 10
     guidance_scale: float = 1.0
     learnt: LearntSource = field(default_factory=LearntSource)
     name: str = "full-path"
@@ -62,11 +62,11 @@ class FullPath:
         schedule = prior.schedule
         if self.form == "inverted":
             source = x
-            x_t = invert(schedule, x, t, towards_source, self.steps)
+            x_t = invert(schedule, x, t, towards_source, self.path_steps)
         else:
             x_t = schedule.add_noise(x, t, noise)
-            source = denoise(schedule, x_t, t, towards_source, self.steps)
-        target = denoise(schedule, x_t, t, towards_target, self.steps)
+            source = denoise(schedule, x_t, t, towards_source, self.path_steps)
+        target = denoise(schedule, x_t, t, towards_target, self.path_steps)
         gradient = checked(self.weight * (source - target), self.name, t)
         if state is not None:
             state.train(prior, x, prompts.target)

@@ -22,9 +22,13 @@ class FullPath:
     """w (psi_0,src - psi_0,tgt): minus the displacement of equation 5, since an optimiser descends.
 
     `noised`: both probability-flow ODEs from the same x_t down (section 3.2); with one step it is
-    w (sigma_t / alpha_t) (e_tgt - e_src). `inverted`: x itself is psi_0,src; it is inverted under the source up to
-    t and sampled under the target down again (section 5). The source is y_src ("described"), no prompt
-    ("unconditional") or a LoRA that is trained beside ("learnt"); the target is guided by `guidance_scale`.
+    w (sigma_t / alpha_t) (e_tgt - e_src). `inverted`: x is inverted under the source up to t and sampled under the
+    target down again (section 5). There x itself is psi_0,src; but a solver of few steps does not come back to x
+    even under the source, and that error is larger than the displacement. So by default psi_0,src is solved down
+    again like the target, and the error cancels; `exact_source` takes x (docs/decisions/full-path.md).
+
+    The source is y_src ("described"), no prompt ("unconditional") or a LoRA that is trained beside ("learnt"); the
+    target is guided by `guidance_scale`.
     """
 
     weight: float = 1.0
@@ -32,6 +36,7 @@ class FullPath:
     source: Source = "described"
     path_steps: int = 10
     guidance_scale: float = 1.0
+    exact_source: bool = False
     learnt: LearntSource = field(default_factory=LearntSource)
     name: str = "full-path"
 
@@ -61,10 +66,12 @@ class FullPath:
 
         schedule = prior.schedule
         if self.form == "inverted":
-            source = x
             x_t = invert(schedule, x, t, towards_source, self.path_steps)
         else:
             x_t = schedule.add_noise(x, t, noise)
+        if self.form == "inverted" and self.exact_source:
+            source = x
+        else:
             source = denoise(schedule, x_t, t, towards_source, self.path_steps)
         target = denoise(schedule, x_t, t, towards_target, self.path_steps)
         gradient = checked(self.weight * (source - target), self.name, t)

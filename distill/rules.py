@@ -152,6 +152,7 @@ def make_rule(name: str, defaults: RuleDefaults, **constants: Any) -> Rule[Any]:
     """
     rule = entry_of(name).make
     wanted = {**defaults.rules.get(name, {}), **constants}
+    wanted.pop("lr_scale", None)  # of the stage, not of the rule
     learnt = {key.removeprefix("lora_"): wanted.pop(key) for key in list(wanted) if key.startswith("lora_")}
     if learnt:
         wanted["learnt"] = LearntSource(**learnt)
@@ -163,12 +164,12 @@ def make_rule(name: str, defaults: RuleDefaults, **constants: Any) -> Rule[Any]:
 
 
 def constants_of(name: str) -> list[str]:
-    """The names of a rule's numbers, the LoRA's among them where it has one."""
+    """The names of a rule's numbers, the LoRA's among them where it has one, and its stage's `lr_scale`."""
     make = entry_of(name).make
     rule = make.func if isinstance(make, partial) else make
     names = [field.name for field in fields(rule)]  # pyright: ignore[reportArgumentType]
     lora = [f"lora_{field.name}" for field in fields(LearntSource)] if "learnt" in names else []
-    return [name for name in names if name not in ("name", "learnt", "reference")] + lora
+    return [name for name in names if name not in ("name", "learnt", "reference")] + lora + ["lr_scale"]
 
 
 def plan_picture(name: str, steps: int, defaults: RuleDefaults, **constants: Any) -> tuple[StagePlan, ...]:
@@ -183,5 +184,6 @@ def plan_picture(name: str, steps: int, defaults: RuleDefaults, **constants: Any
             assert isinstance(sds, SDS)
             weaker = replace(sds, guidance_scale=FIRST_SCALE * sds.guidance_scale)
             before = (replace(before[0], rule=weaker),)
-    own = StagePlan(name, steps - first, make_rule(name, defaults, **constants), entry.timesteps)
-    return (*before, own)
+    rule = make_rule(name, defaults, **constants)
+    lr_scale = float({**defaults.rules.get(name, {}), **constants}.get("lr_scale", 1.0))
+    return (*before, StagePlan(name, steps - first, rule, entry.timesteps, lr_scale))

@@ -145,6 +145,7 @@ def test_a_priors_constants_go_before_the_papers_and_the_users_before_both() -> 
     assert constants(make_rule("sds", own))["guidance_scale"] == 20
     assert constants(make_rule("sds", own, guidance_scale=5.0))["guidance_scale"] == 5
     assert constants(plan_picture("bridge", 100, own)[0].rule)["guidance_scale"] == 8
+    assert plan_picture("sds", 10, own, lr_scale=0.5)[0].lr_scale == 0.5
     learnt = constants(make_rule("vsd", own, lora_rank=2))["learnt"]
     assert (learnt.lr, learnt.rank) == (1e-3, 2)
 

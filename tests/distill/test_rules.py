@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from torch import Tensor
 from distill.bridge import Bridge
 from distill.csd import CSD
 from distill.dds import DDS
-from distill.full_path import Form, FullPath, Source
+from distill.full_path import FullPath, Source
 from distill.ism import ISM
 from distill.learnt_source import LearntSource
 from distill.nfe import counting
@@ -299,21 +300,36 @@ def test_one_step_of_the_full_path_is_the_bridge() -> None:
     assert torch.allclose(whole, scaled, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("form", ["noised", "inverted"])
+PATHS = {
+    "noised": FullPath(2.0, "noised", path_steps=100),
+    "inverted": FullPath(2.0, "inverted", path_steps=100),
+    "inverted, from x itself": FullPath(2.0, "inverted", path_steps=400, exact_source=True),
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("source", "word"), [("described", "foggy"), ("unconditional", ""), ("learnt", "clean")])
-def test_the_full_path_ends_at_the_exact_displacement(form: Form, source: Source, word: str) -> None:
-    """Both forms: (mu_src - mu_tgt)(1 - alpha s / sqrt(alpha² s² + sigma²))."""
+def test_the_full_path_ends_at_the_exact_displacement(path: str, source: Source, word: str) -> None:
+    """Every form: (mu_src - mu_tgt)(1 - alpha s / sqrt(alpha² s² + sigma²)); a learnt source begins as the target."""
     prior = gaussian_prior()
     x, _, noise = draw(3)
     t = torch.tensor([300, 600, 900])
-    rule = FullPath(2.0, form, source, path_steps=400)
+    rule = replace(PATHS[path], source=source)
     gradient = step(rule, prior, x, t, noise, prompt_batch(prior, "clean", "foggy", 3))
     alpha, sigma = prior.schedule.alpha(t), prior.schedule.sigma(t)
     shift = 1 - alpha * STD / (alpha**2 * STD**2 + sigma**2).sqrt()
     closed = 2 * shift * (mean_of(word) - mean_of("clean"))
-    # An untrained source is the target itself: "noised" stays exactly; "inverted" but for the solver's error, which
-    # up and down do not share.
-    assert (gradient - closed).norm() < 0.02 * closed.norm() + (0.04 * x.norm() if form == "inverted" else 1e-3)
+    solver = 0.04 * x.norm() if rule.exact_source else 1e-3
+    assert (gradient - closed).norm() < 0.02 * closed.norm() + solver
+
+
+def test_the_solvers_error_is_no_gradient() -> None:
+    """Ten steps up and down under one prompt do not come back to x, but there is nothing to move."""
+    prior = gaussian_prior()
+    x, t, noise = draw(3)
+    prompts = prompt_batch(prior, "same", "same", 3)
+    assert step(FullPath(), prior, x, t, noise, prompts).abs().max() < 1e-5
+    assert step(FullPath(exact_source=True), prior, x, t, noise, prompts).norm() > 0.1 * x.norm()
 
 
 GUIDED = {
@@ -339,7 +355,7 @@ RULES_TO_TRY = [
     SDS(7.5), Bridge(), DDS(torch.zeros(1, *SHAPE)), NFSD(), CSD(), VSD(), ISM(), SDI(),
     FullPath(), FullPath(form="noised"), FullPath(source="learnt"),
 ]  # fmt: skip
-EVALUATIONS = [(2, 0), (2, 0), (2, 0), (3, 0), (3, 0), (3, 1), (8, 0), (22, 0), (20, 0), (20, 0), (20, 1)]
+EVALUATIONS = [(2, 0), (2, 0), (2, 0), (3, 0), (3, 0), (3, 1), (8, 0), (22, 0), (30, 0), (20, 0), (30, 1)]
 
 
 @pytest.mark.parametrize(("rule", "evaluations"), list(zip(RULES_TO_TRY, EVALUATIONS, strict=True)))

@@ -20,8 +20,8 @@ def open_prior(
     options: PriorOptions | None = None,
 ) -> DiffusersPrior:
     """The prior in a folder of diffusers' layout. Raises PriorError for one that cannot be used."""
+    refuse_distilled(folder, name)  # first: a distilled model of an unknown family is no use either
     family = family_of(folder)
-    refuse_distilled(folder, name)
     return family(folder, name, device, dtype, options)
 
 
@@ -50,15 +50,19 @@ def _transformer(folder: Path) -> type[DiffusersPrior]:
         from distill.priors.sd3 import SD3
 
         return SD3
-    if name in ("FluxTransformer2DModel", "ChromaTransformer2DModel"):
+    if name == "FluxTransformer2DModel":
         from distill.priors.flux import Flux
 
         return Flux
+    if name == "ChromaTransformer2DModel":
+        from distill.priors.chroma import Chroma
+
+        return Chroma
     if name == "SanaTransformer2DModel":
         from distill.priors.sana import Sana
 
         return Sana
     raise PriorError(
         f"{folder}: its transformer is a {name}; the families that run here are Stable Diffusion 1, 2, 3 and XL, "
-        "FLUX-like models, Sana and MVDream (docs/priors.md)"
+        "FLUX-like models, Chroma, Sana and MVDream (docs/priors.md)"
     )

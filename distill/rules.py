@@ -133,6 +133,7 @@ RULES: Mapping[str, RuleEntry] = {
 }
 
 
+OF_THE_PLAN = ("lr_scale", "first")  # constants of a rule's stage, not of the rule
 FIRST_SCALE = 0.4  # the first stage's guidance beside SDS alone: 40 of 100
 
 
@@ -152,7 +153,8 @@ def make_rule(name: str, defaults: RuleDefaults, **constants: Any) -> Rule[Any]:
     """
     rule = entry_of(name).make
     wanted = {**defaults.rules.get(name, {}), **constants}
-    wanted.pop("lr_scale", None)  # of the stage, not of the rule
+    for key in OF_THE_PLAN:
+        wanted.pop(key, None)
     learnt = {key.removeprefix("lora_"): wanted.pop(key) for key in list(wanted) if key.startswith("lora_")}
     if learnt:
         wanted["learnt"] = LearntSource(**learnt)
@@ -164,26 +166,31 @@ def make_rule(name: str, defaults: RuleDefaults, **constants: Any) -> Rule[Any]:
 
 
 def constants_of(name: str) -> list[str]:
-    """The names of a rule's numbers, the LoRA's among them where it has one, and its stage's `lr_scale`."""
+    """The names of a rule's numbers, the LoRA's among them where it has one, and those of its stage."""
     make = entry_of(name).make
     rule = make.func if isinstance(make, partial) else make
     names = [field.name for field in fields(rule)]  # pyright: ignore[reportArgumentType]
     lora = [f"lora_{field.name}" for field in fields(LearntSource)] if "learnt" in names else []
-    return [name for name in names if name not in ("name", "learnt", "reference")] + lora + ["lr_scale"]
+    return [name for name in names if name not in ("name", "learnt", "reference")] + lora + list(OF_THE_PLAN)
 
 
 def plan_picture(name: str, steps: int, defaults: RuleDefaults, **constants: Any) -> tuple[StagePlan, ...]:
-    """The stages of a rule in 2D: what goes before it, then itself. `steps` are those of all together."""
+    """The stages of a rule in 2D: what goes before it, then itself. `steps` are those of all together.
+
+    Beside the rule's own constants `first` is the share of the steps before it, and `lr_scale` its stage's rate.
+    """
     entry = entry_of(name)
-    before: tuple[StagePlan, ...] = ()
-    first = round(entry.first * steps)
-    if first:
-        before = plan_picture(entry.first_rule, first, defaults)
-        if entry.first_rule == "sds":
-            sds = make_rule("sds", defaults)
-            assert isinstance(sds, SDS)
-            weaker = replace(sds, guidance_scale=FIRST_SCALE * sds.guidance_scale)
-            before = (replace(before[0], rule=weaker),)
+    of_plan = {**defaults.rules.get(name, {}), **constants}
+    first = round(float(of_plan.get("first", entry.first)) * steps)
     rule = make_rule(name, defaults, **constants)
-    lr_scale = float({**defaults.rules.get(name, {}), **constants}.get("lr_scale", 1.0))
-    return (*before, StagePlan(name, steps - first, rule, entry.timesteps, lr_scale))
+    own = StagePlan(name, steps - first, rule, entry.timesteps, float(of_plan.get("lr_scale", 1.0)))
+    return (*_before(entry.first_rule, first, defaults), own) if first else (own,)
+
+
+def _before(name: str, steps: int, defaults: RuleDefaults) -> tuple[StagePlan, ...]:
+    plans = plan_picture(name, steps, defaults)
+    rule = plans[0].rule
+    if name == "sds" and isinstance(rule, SDS):
+        weaker = replace(rule, guidance_scale=FIRST_SCALE * rule.guidance_scale)
+        return (replace(plans[0], rule=weaker),)
+    return plans

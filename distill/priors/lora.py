@@ -37,7 +37,7 @@ class LoraAdapter:
                 bound = weight.shape[1] ** -0.5
                 draw = torch.rand(weight.shape, generator=generator, device=generator.device)
                 weight.data.copy_((2 * draw - 1) * bound)
-        network.disable_adapters()
+        self._disable()
 
     def parameters(self) -> list[nn.Parameter]:
         return list(self._weights.values())  # pyright: ignore[reportReturnType]
@@ -68,4 +68,10 @@ class LoraAdapter:
         try:
             yield
         finally:
-            network.disable_adapters()
+            self._disable()
+
+    def _disable(self) -> None:
+        self._prior.network.disable_adapters()
+        # peft takes it away from an adapter that is off, and a backward pass that comes later would find no weights.
+        for weight in self._weights.values():
+            weight.requires_grad_(True)

@@ -1,7 +1,7 @@
 """Stable Diffusion 1 and 2, and the embedded prior: one CLIP encoder and a UNet, pixels or latents, epsilon or v.
 
 Without a `vae` folder a UNet of 3 p² channels works on pixels behind pixel_unshuffle(p); with one it works on
-latents.
+latents. A ControlNet may stand beside the UNet.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
+from distill.priors.card import choose_style
+from distill.priors.controlnet import ControlNet
+from distill.priors.latents import open_latents
 from distill.priors.loading import PriorError, load_model, require_parts
 from distill.priors.options import PriorOptions
-from distill.priors.space import LatentSpace, PixelSpace
+from distill.priors.scheduler import read_diffusion
+from distill.priors.space import PixelSpace, Space
 from distill.priors.text import pad_tokens
-from distill.schedule import NoiseSchedule
-from distill.style import PromptStyle, read_style
+from distill.style import PromptStyle
 
 
 class StableDiffusion(DiffusersPrior):
@@ -48,39 +49,26 @@ class StableDiffusion(DiffusersPrior):
         super().__init__(folder, name, device, dtype, options)
         self._text_encoder: Any = load_model(CLIPTextModel, folder / "text_encoder").to(device)
         self._tokenizer: Any = CLIPTokenizer.from_pretrained(str(folder / "tokenizer"), local_files_only=True)
-        scheduler: Any = DDPMScheduler.from_pretrained(str(folder / "scheduler"), local_files_only=True)
-        self.schedule = NoiseSchedule.from_alphas_cumprod(scheduler.alphas_cumprod).to(device)
-        self.parametrization = scheduler.config["prediction_type"]
+        schedule, self.parametrization = read_diffusion(folder)
+        self.schedule = schedule.to(device)
         channels = self.network.config["in_channels"]
         self.space = self._latents() if (folder / "vae").is_dir() else PixelSpace(channels)
         self._check_unet()
-        self.style = self._style()
+        self.controlnet: ControlNet | None = None
+        if self.options.controlnet:
+            self.controlnet = ControlNet(self.options, self.network.config, device, self.dtype)
+            self.structure = self.controlnet.structure
+        self.style = choose_style(folder, self._family_style())
         size = self.style.resolution // self.space.factor
         self.shape = channels, size, size
 
-    def _latents(self) -> LatentSpace:
-        vae = load_model(AutoencoderKL, self.folder / "vae").to(self.device)
-        channels = self.network.config["in_channels"]
-        if channels != vae.config["latent_channels"]:
-            raise PriorError(
-                f"{self.name}: the UNet takes {channels} channels and the VAE makes "
-                f"{vae.config['latent_channels']}: an inpainting or upscaling "
-                "model; use its text-to-image base"
-            )
-        return LatentSpace(vae)
+    def _latents(self) -> Space:
+        return open_latents(self.folder, self.network.config["in_channels"], self.name, self.device)
 
-    def _style(self) -> PromptStyle:
+    def _family_style(self) -> PromptStyle:
+        """The style where the folder holds no card."""
         max_tokens = min(self._tokenizer.model_max_length, self._text_encoder.config.max_position_embeddings)
-        resolution = self.network.config["sample_size"] * self.space.factor
-        card = self.folder / "prior.json"
-        style = (
-            read_style(card) if card.is_file() else PromptStyle(resolution=resolution, max_tokens=max_tokens)
-        )
-        if style.max_tokens > max_tokens:
-            raise PriorError(
-                f"{card}: max_tokens {style.max_tokens}, but the text encoder holds {max_tokens}"
-            )
-        return style
+        return PromptStyle(self.network.config["sample_size"] * self.space.factor, max_tokens)
 
     def _check_unet(self) -> None:
         config = self.network.config
@@ -107,4 +95,10 @@ class StableDiffusion(DiffusersPrior):
             torch.cuda.empty_cache()
 
     def _forward(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor:
-        return self._call(x_t, t, embeds.hidden, return_dict=False)[0]
+        seen = self.controlnet.residuals(x_t, t, embeds) if self.controlnet else {}
+        return self._call(x_t, t, embeds.hidden, return_dict=False, **seen)[0]
+
+    def _to_float32(self) -> None:
+        super()._to_float32()
+        if self.controlnet:
+            self.controlnet.to_float32()

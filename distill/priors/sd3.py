@@ -18,6 +18,7 @@ from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
 from distill.priors.card import choose_style
 from distill.priors.clip import ClipEncoder
+from distill.priors.large import encoder_dtype, latent_side, network_dtype, refuse_controlnet
 from distill.priors.latents import open_latents
 from distill.priors.loading import PriorError, require_parts
 from distill.priors.options import PriorOptions
@@ -47,9 +48,10 @@ class SD3(DiffusersPrior):
         dtype: torch.dtype | None = None,
         options: PriorOptions | None = None,
     ) -> None:
+        refuse_controlnet(name, options)
         has_t5 = (folder / "text_encoder_3").is_dir()
         require_parts(folder, (*PARTS, "tokenizer_3") if has_t5 else PARTS)
-        super().__init__(folder, name, device, dtype, options)
+        super().__init__(folder, name, device, dtype or network_dtype(device), options)
         config = self.network.config
         self.space = open_latents(folder, config["in_channels"], name, device)
         self.schedule = read_flow(folder).to(device)
@@ -57,7 +59,7 @@ class SD3(DiffusersPrior):
             ClipEncoder(CLIPTextModelWithProjection, folder, number, device) for number in ("", "_2")
         ]
         self._tokenizer = self._clips[0].tokenizer
-        self._t5 = T5Encoder(folder, "_3", device, self.dtype) if has_t5 else None
+        self._t5 = T5Encoder(folder, "_3", device, encoder_dtype(self.dtype)) if has_t5 else None
         if not has_t5:
             self.notes.append(f"{name} has no text_encoder_3 (T5): CLIP alone reads the prompts, less closely")
         whole = config["sample_size"] - config["sample_size"] % config["patch_size"]
@@ -69,18 +71,13 @@ class SD3(DiffusersPrior):
                 defaults=RuleDefaults(sampling_guidance_scale=7.0),  # as diffusers samples SD3
             ),
         )
-        size = self._latent_size()
-        self.shape = config["in_channels"], size, size
-
-    def _latent_size(self) -> int:
-        config, resolution = self.network.config, self.style.resolution
-        step = self.space.factor * config["patch_size"]
-        largest = step * config["pos_embed_max_size"]
-        if resolution % step or resolution > largest:
+        size = latent_side(name, self.style.resolution, self.space.factor, config["patch_size"])
+        if size > (largest := config["pos_embed_max_size"] * config["patch_size"]):
             raise PriorError(
-                f"{self.name}: a resolution of {resolution}, but its patches want a multiple of {step} up to {largest}"
+                f"{name}: a resolution of {self.style.resolution}, but the transformer knows places up to "
+                f"{largest * self.space.factor} only: set a smaller one in prior.json"
             )
-        return resolution // self.space.factor
+        self.shape = config["in_channels"], size, size
 
     def tokenize(self, prompt: str) -> list[int]:
         """Ids of the first CLIP tokenizer (the second has the same vocabulary).

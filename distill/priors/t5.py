@@ -17,8 +17,8 @@ from distill.priors.tokenizer import load_tokenizer
 class T5Encoder:
     """A model's T5 encoder with its tokenizer; `number` is how their folders end ("_2", "_3").
 
-    It is by far the largest part of the models that have one (4.7 billion weights), so it takes the prior's own
-    number format; transformers keeps in float32 the layers that overflow.
+    It has 4.7 billion weights in the models that have one, often more than their networks, so it is not always
+    loaded in float32 as the other encoders are (distill/priors/large.py).
     """
 
     def __init__(self, folder: Path, number: str, device: torch.device, dtype: torch.dtype) -> None:

@@ -24,8 +24,8 @@ FEW_STEP_SCHEDULERS = (
 )  # fmt: skip
 
 _FEW_STEP_NAME = re.compile(
-    r"(?<![a-z0-9])(turbo|lightning|lcm|schnell|sprint|flash|tcd|pcm|dmd2?|hyper[-_ ]?sd(xl)?|(1|2|4|6|8|16)[-_ ]?steps?)"
-    r"(?![a-z0-9])"
+    r"(?<![a-z0-9])(turbo|lightning|lcm|schnell|sprint|flash|tcd|pcm|dmd2?|hyper[-_ ]?sd(xl)?|"
+    r"(1|2|4|6|8|16)[-_ ]?steps?)(?![a-z0-9])"
 )
 _UNDONE = re.compile(r"(de|un)[-_ ]?distill|openflux")
 
@@ -73,7 +73,7 @@ class _Checkpoint:
         if self.network.get("guidance_embeds"):
             yield f"{GUIDANCE} (its transformer takes the guidance scale: guidance_embeds)"
         if self.network.get("time_cond_proj_dim") is not None:
-            yield f"{GUIDANCE} (its UNet takes the guidance scale: time_cond_proj_dim), as latent consistency models are"
+            yield f"{GUIDANCE} (its UNet takes the guidance scale: time_cond_proj_dim), as an LCM is"
         if self.index.get("is_distilled"):
             yield f"{FEW_STEPS} (is_distilled in model_index.json)"
 

@@ -71,7 +71,7 @@ def save_gemma(folder: Path) -> None:
         [*(text.lower() for text in texts), INSTRUCTION, *PLAIN_VIEWS.values()],
         trainers.BpeTrainer(vocab_size=400, special_tokens=SPECIAL, show_progress=False),
     )
-    merges = [tuple(pair) for pair in json.loads(learning.to_str())["model"]["merges"]]
+    merges: Any = [tuple(pair) for pair in json.loads(learning.to_str())["model"]["merges"]]
     tokenizer: Any = GemmaTokenizer(vocab=learning.get_vocab(), merges=merges, add_bos_token=True)
     tokenizer.save_pretrained(str(folder / "tokenizer"))
     Gemma2Model(

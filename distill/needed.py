@@ -31,8 +31,8 @@ class NoSafetensors(ValueError):
 def needed_files(names: Iterable[str], half: bool) -> list[str]:
     """Those of a repository's files that a prior or a ControlNet is read from.
 
-    With `half` the fp16 variant of each part that has one; else, and where there is none, the plain one. Raises
-    NoSafetensors where a part has weights, but none that are read without running code.
+    With `half` the fp16 variant of each part that has one in one piece; else, and where there is none, the plain one.
+    Raises NoSafetensors where a part has weights, but none that are read without running code.
     """
     paths = [PurePosixPath(name) for name in names]
     root = [path.name for path in paths if len(path.parts) == 1]
@@ -54,7 +54,10 @@ def _weights(part: str, names: Collection[str], half: bool) -> list[str]:
     variants = {name: match["before"] or match["after"] or "" for name in names if (match := _WEIGHTS.fullmatch(name))}
     if not variants and any(name.endswith(PICKLES) for name in names):
         raise NoSafetensors(f"{part} holds pickled weights alone, which are not read")
-    order = ("fp16", "", "bf16") if half else ("", "fp16", "bf16")
+    # Shards of fp16 are passed over, because the loader looks for plain ones (distill/priors/loading.py). Nothing is
+    # lost: the text encoders that come so have plain shards of the very same size.
+    whole = {variant for name, variant in variants.items() if "-of-" not in name}
+    order = ("fp16", "", "bf16") if half and "fp16" in whole else ("", "fp16", "bf16")
     chosen = next((variant for variant in order if variant in variants.values()), None)
     lists = {name: match["variant"] or "" for name in names if (match := _INDEX.fullmatch(name))}
     return [name for name, variant in (variants | lists).items() if variant == chosen]

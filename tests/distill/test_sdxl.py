@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.pipelines.controlnet.pipeline_controlnet_sd_xl import StableDiffusionXLControlNetPipeline
 from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from distill.ddim import sample_ddim
+from distill.prior import PromptEmbeds
 from distill.priors.loading import PriorError
+from distill.priors.options import PriorOptions
 from distill.priors.sdxl import PARTS, SDXL
 from tests.distill.family import CHECKS, check_missing_parts, check_overflow, noisy, tiny
 from tests.distill.tiny_sdxl import save_tiny_sdxl
@@ -51,6 +56,13 @@ def pipeline(folder: Path, zeros: bool = True) -> Any:
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+def pipelines_start(pipe: Any, steps: int) -> float:
+    """What noise is multiplied by to be x_T to the pipeline: it takes sigma for its size, not sqrt(sigma² + 1)."""
+    pipe.scheduler.set_timesteps(steps)
+    sigma = float(pipe.scheduler.init_noise_sigma)
+    return (sigma**2 + 1) ** 0.5 / sigma
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -115,12 +127,45 @@ def test_sampling_gives_the_pipelines_picture(settings: dict[str, Any], tmp_path
     prior, pipe = tiny(folder), pipeline(folder)
     ours = sample_ddim(prior, prior.embed(PROMPTS), prior.embed([""]), torch.Generator().manual_seed(3), steps=4)
     noise = torch.randn(2, *prior.shape, generator=torch.Generator().manual_seed(3))
-    pipe.scheduler.set_timesteps(4)
-    start = pipe.scheduler.init_noise_sigma  # the pipeline takes sigma for x_T's size, but it is sqrt(sigma² + 1)
-    latents = noise * (start**2 + 1) ** 0.5 / start
+    latents = noise * pipelines_start(pipe, 4)
     theirs = pipe(PROMPTS, num_inference_steps=4, latents=latents, output_type="latent").images
     assert ours.isfinite().all()
     assert (ours - theirs).norm() < 2e-3 * theirs.norm()
+
+
+def test_a_controlnet_steers_it_as_in_the_pipeline(folder: Path, tmp_path: Path) -> None:
+    net_folder = tmp_path / "tiny-depth"
+    unet: Any = UNet2DConditionModel.from_pretrained(str(folder / "unet"))
+    net: Any = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8,) * 4)  # pyright: ignore
+    with torch.no_grad():
+        for layer in (*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out):
+            layer.weight.normal_(0, 0.1, generator=torch.Generator().manual_seed(5))  # zero as long as untrained
+    net.save_pretrained(str(net_folder))
+    prior = tiny(folder, options=PriorOptions(controlnet=str(net_folder), controlnet_scale=0.7))
+    assert prior.structure == "depth"
+    picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(6))
+
+    def seen(prompts: list[str]) -> PromptEmbeds:
+        return replace(prior.embed(prompts), structure=picture.repeat(len(prompts), 1, 1, 1))
+
+    ours = sample_ddim(prior, seen(PROMPTS), seen([""]), torch.Generator().manual_seed(3), steps=2)
+    parts = pipeline(folder).components
+    for part in ("image_encoder", "feature_extractor"):
+        parts.pop(part)
+    pipe: Any = StableDiffusionXLControlNetPipeline(**parts, controlnet=net, add_watermarker=False)
+    pipe.set_progress_bar_config(disable=True)
+    noise = torch.randn(2, *prior.shape, generator=torch.Generator().manual_seed(3))
+    theirs = pipe(
+        PROMPTS,
+        image=picture.repeat(2, 1, 1, 1),
+        num_inference_steps=2,
+        controlnet_conditioning_scale=0.7,
+        latents=noise * pipelines_start(pipe, 2),
+        output_type="latent",
+    ).images
+    assert (ours - theirs).norm() < 2e-3 * theirs.norm()
+    plain = sample_ddim(tiny(folder), prior.embed(PROMPTS), prior.embed([""]), torch.Generator().manual_seed(3), 2)
+    assert (ours - plain).norm() > 0.05 * plain.norm()
 
 
 def test_overflow_goes_on_in_float32(copy: Path) -> None:

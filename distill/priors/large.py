@@ -35,5 +35,5 @@ def refuse_controlnet(name: str, options: PriorOptions | None) -> None:
     if options and options.controlnet:
         raise PriorError(
             f"{name}: no ControlNet runs beside this family (asked for: {options.controlnet}). Use one with "
-            "Stable Diffusion 1 or 2, or leave controlnet empty"
+            "Stable Diffusion 1, 2 or XL, or leave controlnet empty"
         )

@@ -206,19 +206,34 @@ def test_incomplete_folders_name_what_is_missing(copy: Path) -> None:
         tiny(copy)
 
 
-def test_other_families_are_refused_with_a_reason(copy: Path, tmp_path: Path) -> None:
-    (copy / "text_encoder_2").mkdir()
-    with pytest.raises(PriorError, match="SDXL"):
-        tiny(copy)
-    inpainting = save_tiny(tmp_path / "inpainting", channels=9)
+def test_models_that_this_family_cannot_run_are_refused_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(PriorError, match="inpainting"):
-        tiny(inpainting)
+        tiny(save_tiny(tmp_path / "inpainting", channels=9))
     with pytest.raises(PriorError, match="3 p²"):
         tiny(save_tiny(tmp_path / "odd", channels=5, vae=False))
 
 
-def test_flow_schedules_are_refused(copy: Path) -> None:
+def test_half_an_sdxl_is_told_from_this_family(copy: Path) -> None:
+    (copy / "text_encoder_2").mkdir()
+    with pytest.raises(PriorError, match=r"SDXL.*addition_embed_type None"):
+        tiny(copy)
+
+
+def test_families_that_no_adapter_runs_are_named_with_those_that_run(copy: Path) -> None:
+    (copy / "transformer").mkdir()
+    config = {"_class_name": "QwenImageTransformer2DModel"}
+    (copy / "transformer" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(PriorError, match=r"QwenImageTransformer2DModel.*Chroma, Sana"):
+        tiny(copy)
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, {"_class_name": "EDMEulerScheduler"}],
+    ids=["flow", "edm"],
+)
+def test_schedules_of_another_kind_are_refused(scheduler: dict[str, Any], copy: Path) -> None:
     config = copy / "scheduler" / "scheduler_config.json"
-    config.write_text(json.dumps({"_class_name": "FlowMatchEulerDiscreteScheduler"}), encoding="utf-8")
-    with pytest.raises(PriorError, match="flow"):
+    config.write_text(json.dumps(scheduler), encoding="utf-8")
+    with pytest.raises(PriorError, match=rf"{scheduler['_class_name']}.*neither rectified flow nor EDM"):
         tiny(copy)

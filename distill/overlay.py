@@ -21,7 +21,7 @@ INK = 0.02  # the darkest ink's sRGB value; two pixels at 0 would have no gradie
 
 
 class RotatedOverlays:
-    """The Picture (distill/picture.py) of four overlays; its parameters are base and rotator, [H, H, 3] in sRGB 0..1."""
+    """A Picture (distill/picture.py) of four overlays. Its parameters: base and rotator, [H, H, 3] in sRGB 0..1."""
 
     def __init__(self, prior: Prior, base: Tensor, rotator: Tensor, brightness: float = BRIGHTNESS) -> None:
         if base.shape != rotator.shape or base.dim() != 3 or base.shape[0] != base.shape[1] or base.shape[2] != 3:

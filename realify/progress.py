@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -38,10 +38,13 @@ class _Bar(Progress):
 
 
 class ProgressView:
-    """Shows events as a bar on a terminal, else as lines: at each stage's ends and every ten seconds."""
+    """Shows events as a bar on a terminal, else as lines: at each stage's ends and every ten seconds.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    `words` says what each stage is.
+    """
+
+    def __init__(self, console: Console, words: Mapping[str, str] = _WORDS) -> None:
+        self._console, self._words = console, words
         columns = (
             TextColumn("{task.description:<27}"),
             BarColumn(bar_width=24),
@@ -69,7 +72,7 @@ class ProgressView:
         for warning in event.warnings:
             self._console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
         if self._bar and self._task is not None:
-            words = _WORDS[event.stage]
+            words = self._words[event.stage]
             self._bar.preview = event.preview
             self._bar.update(
                 self._task, description=words, completed=event.step, total=event.total, note=_note(event)
@@ -82,7 +85,7 @@ class ProgressView:
         now = time.monotonic()
         begins = self._last is None or self._last.stage != event.stage
         if begins or event.step == event.total or now - self._last_line >= _SECONDS_BETWEEN_LINES:
-            parts = (f"{_WORDS[event.stage]}: {event.step}/{event.total}", _note(event), event.preview or "")
+            parts = (f"{self._words[event.stage]}: {event.step}/{event.total}", _note(event), event.preview or "")
             line = "  ".join(str(part) for part in parts if part)
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
             self._last_line = now

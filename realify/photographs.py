@@ -1,16 +1,20 @@
-"""Random photographs of a body, as the prior is shown them: camera, light, background, and their words."""
+"""Random photographs of a body, as the prior is shown them: camera, light, background, and their words.
+
+A multi-view prior is shown rings of views, tiled to one picture.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from distill.canvas import join_views
 from distill.prompts import view_word
 from distill.style import PromptStyle
 from realify.settings import Render
@@ -28,7 +32,9 @@ CLAY = (0.5, 0.5, 0.5, 0.8, 0.0)  # linear base colour, roughness, metallic of t
 
 @dataclass(frozen=True)
 class Shot:
-    """One photograph to take; linear background [S, S, 3], `background_word` None where none describes it."""
+    """One photograph to take; linear background [S, S, 3], `background_word` None where none describes it,
+    `view_word` empty where the prior is told the camera instead.
+    """
 
     view: View
     light: Light
@@ -65,21 +71,45 @@ def sample_shots(
     views = sample_views(settings.views, camera_ranges(style, settings.close_up), generator, aims)
     shots = []
     for view, camera in zip(views, camera_positions(views), strict=True):
-        word, color = _background(settings, style, generator)
-        background = anything(size, generator) if color is None else around(color, size, generator)
+        background, word = _background(settings, style, size, generator)
         words = view_word(style, view.azimuth, view.elevation, view.close_up)
         shots.append(Shot(view, sample_light(camera, generator), background, word, words))
     return shots
 
 
+def sample_rings(
+    settings: Render, style: PromptStyle, size: int, together: int, generator: torch.Generator
+) -> list[Shot]:
+    """Shots in groups of `together` around the body, one after another, which a multi-view prior sees as one picture.
+
+    A group shares elevation, distance, field of view, background and the light (in the body's frame); its first
+    azimuth is random. The cameras tell the views, so there are no words for them.
+    """
+    ranges = replace(camera_ranges(style, 0.0), high_share=0.0)
+    shots = []
+    firsts = sample_views(count_pictures(settings, together), ranges, generator)
+    for first, camera in zip(firsts, camera_positions(firsts), strict=True):
+        background, word = _background(settings, style, size, generator)
+        light = sample_light(camera, generator)
+        for i in range(together):
+            view = replace(first, azimuth=(first.azimuth + i * 360.0 / together) % 360.0)
+            shots.append(Shot(view, light, background, word, ""))
+    return shots
+
+
+def count_pictures(settings: Render, together: int) -> int:
+    """How many pictures of `together` shots come closest to `settings.views` shots, but one at least."""
+    return max(1, (settings.views + together // 2) // together)
+
+
 def _background(
-    settings: Render, style: PromptStyle, generator: torch.Generator
-) -> tuple[str | None, tuple[float, float, float] | None]:
+    settings: Render, style: PromptStyle, size: int, generator: torch.Generator
+) -> tuple[Tensor, str | None]:
     names = sorted(style.backgrounds)
     if not names or float(torch.rand((), generator=generator)) < settings.random_background:
-        return None, None
+        return anything(size, generator), None
     name = names[int(torch.randint(len(names), (), generator=generator))]
-    return name, style.backgrounds[name]
+    return around(style.backgrounds[name], size, generator), name
 
 
 def sample_look(textureless: float, generator: torch.Generator) -> Look:
@@ -123,3 +153,8 @@ def photograph(
     if supersample > 1:
         canvas = F.avg_pool2d(canvas.permute(0, 3, 1, 2), supersample).permute(0, 2, 3, 1)
     return linear_to_srgb(canvas)
+
+
+def tile(images: Tensor, together: int) -> Tensor:
+    """Images [B n, S, S, 3] of n shots each as pictures [B, s S, s S, 3] of s² = n, in reading order."""
+    return images if together == 1 else join_views(images.permute(0, 3, 1, 2), together).permute(0, 2, 3, 1)

@@ -14,19 +14,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from distill.load import load_prior
 from distill.precision import choose_device
 from distill.prior import Prior
+from distill.priors.options import Attention, PriorOptions, try_options
 from distill.prompts import PromptTable
 from realify.bake import bake
 from realify.checkpoint import discard_checkpoint, load_checkpoint
 from realify.contact_sheet import write_contact_sheet
 from realify.events import Event
 from realify.export import write_body, write_glb
+from realify.photographs import count_pictures
 from realify.remesh import clean_body
 from realify.settings import Settings
 from realify.stages import StagePlan, StageRun, plan_stages
@@ -125,7 +127,17 @@ def _read(file: Path, tools: Tools) -> Sketch:
 
 def _load_prior(tools: Tools) -> Prior:
     wanted = tools.settings.prior
-    prior = load_prior(wanted.name, str(tools.device), wanted.dtype, revision=wanted.revision or None)
+    options = PriorOptions(
+        compile=wanted.compile,
+        channels_last=wanted.channels_last,
+        attention=cast(Attention, wanted.attention),
+        controlnet=wanted.controlnet,
+        controlnet_scale=wanted.controlnet_scale,
+    )
+    prior = load_prior(wanted.name, str(tools.device), wanted.dtype, revision=wanted.revision or None, options=options)
+    if options != PriorOptions():
+        # of the size of a step under two prompts, for which torch.compile then has its code
+        try_options(prior, options, 2 * count_pictures(tools.settings.render, prior.views))
     parts = tools.device, tools.renderer.name, tools.extractor.name, prior.name, str(prior.dtype)
     log.info("device %s, backend %s, extractor %s, prior %s, %s", *parts)
     return prior

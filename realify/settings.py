@@ -54,13 +54,26 @@ class Prior:
         "number format of the prior; auto: half precision where the device is fast at it",
     )
     revision: str = free("", "commit, tag or branch of the repository; empty: the pinned one")
+    compile: bool = free(False, "torch.compile: minutes at first, then faster; needs CUDA or a C++ compiler")
+    channels_last: bool = free(False, "memory format of the prior's convolutions that some devices are faster with")
+    attention: str = choice(
+        "auto",
+        ("auto", "flash", "efficient", "cudnn", "math"),
+        "kernel of the prior's attention; auto: torch's choice",
+    )
+    controlnet: str = free(
+        "",
+        "ControlNet that shows a Stable Diffusion prior the body's depth or normals: a name or folder, where that "
+        "does not say which as depth:NAME or normal:NAME; empty: none",
+    )
+    controlnet_scale: float = number(1.0, 0.0, 10.0, "how firmly pictures keep to what the ControlNet sees")
 
 
 @dataclass(frozen=True)
 class Render:
     """The pictures that are shown to the prior."""
 
-    views: int = number(4, 1, 64, "views in each step")
+    views: int = number(4, 1, 64, "views in each step; a multi-view prior takes the nearest multiple of four")
     resolution: int = number(0, 0, 2048, "pixels of the renders, each side; 0: the prior's own")
     supersample: int = number(1, 1, 4, "samples along each side of a pixel")
     close_up: float = number(0.3, 0.0, 1.0, "share of the views that are close-ups")

@@ -1,26 +1,29 @@
 """The two stages of score distillation on a body: SDS, then the paper's bridge (arXiv 2406.09417, B.1).
 
 A stage shows the prior random photographs of the body and descends the rule's gradient through the renderer,
-into the material and, at a lower learning rate, into the shape.
+into the material and, at a lower learning rate, into the shape. A picture is one photograph, or as many as the
+prior has views.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from distill.bridge import Bridge
+from distill.canvas import canvas_side
 from distill.prior import Prior
 from distill.prompts import PromptTable
-from distill.rule import NonFiniteGradient, Rule
+from distill.rule import NonFiniteGradient
 from distill.schedule import TimestepRange, TimestepSchedule
 from distill.sds import SDS
+from distill.stage_plan import StagePlan
 from distill.style import RuleDefaults
-from realify.photographs import Shot, photograph, sample_look, sample_shots
+from realify.conditions import describe_shots
+from realify.photographs import Shot, photograph, sample_look, sample_rings, sample_shots, tile
 from realify.setting_fields import SettingsError
 from realify.settings import Settings
 from sdf_fit.body import Body
@@ -41,17 +44,6 @@ BETAS = (0.9, 0.99)  # second moments that follow within a draft's few hundred s
 COLOR_POINTS = 1024  # of the surface, at which each step looks at the colours themselves
 SPECKLE_SIZE = 0.01  # working units between a point and the neighbour it should resemble
 LR_END = 0.3  # each stage's learning rates fall to this share, so that it settles
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    """One stage: its rule, how many steps, its timesteps, and its learning rates beside the settings'."""
-
-    name: str
-    steps: int
-    rule: Rule
-    timesteps: TimestepSchedule
-    lr_scale: float = 1.0
 
 
 def plan_stages(settings: Settings, defaults: RuleDefaults) -> tuple[StagePlan, StagePlan]:
@@ -97,7 +89,7 @@ def _timesteps(stage: str, low: float, high_name: str, high: float) -> TimestepR
 
 
 class StageRun:
-    """A stage in progress: body, optimiser and random draws, which together are its whole state.
+    """A stage in progress: body, optimiser, rule's state and random draws, which together are its whole state.
 
     A new stage begins with fresh optimiser moments: at the switch the gradient drops about a hundredfold, and
     moments that remember the first stage would hold the second one still (method.md).
@@ -116,7 +108,9 @@ class StageRun:
     ) -> None:
         self.plan, self.body, self.prior, self.prompts = plan, body, prior, prompts
         self.targets, self.renderer, self.settings, self.generator = targets, renderer, settings, generator
-        self.size = settings.render.resolution or prior.style.resolution
+        across = canvas_side(prior.views)
+        self.size = settings.render.resolution or prior.style.resolution // across  # of a photograph
+        self.picture_size = self.size * across
         self.rule_state = plan.rule.init(prior)
         self.keep_colors = _or(settings.color.keep, prior.style.defaults.keep_colors)
         self.pull = 0.0  # size of the current distillation gradient: its root mean square times the pixels
@@ -166,19 +160,24 @@ class StageRun:
 
     def state(self) -> dict[str, Any]:
         """Everything a later `restore` needs to go on to the very same result."""
-        return {
+        state = {
             "stage": self.plan.name,
             "step": self.step,
             "body": self.body.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
         }
+        if hasattr(self.rule_state, "state_dict"):  # distill.rule.LearntState
+            state["rule"] = self.rule_state.state_dict()
+        return state
 
     def restore(self, state: dict[str, Any]) -> None:
         """Back to where `state` was taken; the body is the state's own already (`Body.from_state`)."""
         self.step = state["step"]
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
+        if "rule" in state:
+            self.rule_state.load_state_dict(state["rule"])
 
     def _image_loss(self, surface: Surface, step: int) -> Tensor:
         """½‖gradient‖² per picture, whose derivative with respect to the prior's x is the rule's gradient."""
@@ -186,19 +185,23 @@ class StageRun:
         for group in self.optimiser.param_groups:
             group["lr"] = group["initial_lr"] * self.plan.lr_scale * (1 - (1 - LR_END) * progress)
         settings = self.settings.render
-        shots = sample_shots(settings, self.prior.style, self.size, surface.vertices.detach(), self.generator)
+        shots = self._sample_shots(surface)
         # a surface that stands still learns nothing from a picture without its texture
         textureless = settings.textureless if surface.vertices.requires_grad else 0.0
         look = sample_look(textureless, self.generator)
-        images = photograph(
-            self.renderer, surface, self.body.material, shots, self.size, settings.supersample, look
-        )
-        x = self.prior.encode(images)
+        images = photograph(self.renderer, surface, self.body.material, shots, self.size, settings.supersample, look)
+        x = self.prior.encode(tile(images, self.prior.views))
         self.looking = [shot.view for shot in shots]
-        gradient = self._gradient(x.detach(), shots, progress)
-        self.pull = float(gradient.square().mean().sqrt()) * self.size**2
+        gradient = self._gradient(x.detach(), shots, surface, progress)
+        self.pull = float(gradient.square().mean().sqrt()) * self.picture_size**2
         loss = 0.5 * (x - (x.detach() - gradient)).square().sum() / len(x)
         return loss + self.pull * self._color_terms(surface)
+
+    def _sample_shots(self, surface: Surface) -> list[Shot]:
+        settings, style, views = self.settings.render, self.prior.style, self.prior.views
+        if views > 1:
+            return sample_rings(settings, style, self.size, views, self.generator)
+        return sample_shots(settings, style, self.size, surface.vertices.detach(), self.generator)
 
     def _color_terms(self, surface: Surface) -> Tensor:
         """Speckles, and drift from the sketch's colours, at random points of the surface."""
@@ -213,20 +216,18 @@ class StageRun:
             total = total + self.keep_colors * material_drift(material, drawn)
         return total
 
-    def _gradient(self, x: Tensor, shots: list[Shot], progress: float) -> Tensor:
-        device = self.prior.device
-        count = len(self.prior.schedule)
-        t = self.plan.timesteps.sample(len(x), progress, count, self.generator).to(device)
-        noise = torch.randn(x.shape, generator=self.generator).to(device)
-        prompts = self.prompts.batch(
-            [shot.view_word for shot in shots], [shot.background_word for shot in shots]
-        )
+    def _gradient(self, x: Tensor, shots: list[Shot], surface: Surface, progress: float) -> Tensor:
+        prior = self.prior
+        t = self.plan.timesteps.sample(len(x), progress, len(prior.schedule), self.generator).to(prior.device)
+        noise = torch.randn(x.shape, generator=self.generator).to(prior.device)
+        prompts = describe_shots(prior, self.prompts, shots, surface, self.renderer)
         try:
             gradient, self.rule_state = self.plan.rule.step(
-                self.rule_state, self.prior, x.to(device), t, noise, prompts
+                self.rule_state, prior, x.to(prior.device), t, noise, prompts, progress
             )
         except NonFiniteGradient as error:
-            self.looking = [shots[i].view for i in error.images]
+            views = prior.views
+            self.looking = [shot.view for i in error.images for shot in shots[i * views : (i + 1) * views]]
             raise NonFiniteError(str(error)) from error
         weight = self.settings.sds.weight if self.plan.name == "sds" else 1.0
         return weight * gradient.to(x.device, x.dtype)

@@ -69,7 +69,8 @@ def test_the_plan_is_the_papers_where_nobody_says_otherwise() -> None:
     assert (sds.name, sds.steps, bridge.name, bridge.steps) == ("sds", 2000, "bridge", 500)
     assert sds.rule == SDS(100.0, weighting="sigma_squared") and bridge.rule == Bridge(1.0, weighting="uniform")
     assert sds.timesteps == TimestepSchedule(TimestepRange(0.02, 0.98), TimestepRange(0.02, 0.5), 0.2)
-    assert bridge.timesteps.at(0.0) == bridge.timesteps.at(1.0) == TimestepRange(0.02, 0.5)
+    steady = TimestepRange(0.02, 0.5)
+    assert bridge.timesteps == TimestepSchedule(steady, steady, 0.0)
     assert sds.lr_scale == 1.0
 
 
@@ -86,7 +87,8 @@ def test_the_prior_decides_before_the_paper_and_the_settings_before_the_prior() 
     sds, bridge = plan_stages(apply(Settings(), changes), own)
     assert sds.rule == SDS(7.0) and bridge.rule == Bridge(3.0) and bridge.lr_scale == 0.7
     assert sds.timesteps == TimestepSchedule(TimestepRange(0.1, 0.9), TimestepRange(0.1, 0.3), 0.25)
-    assert bridge.timesteps.at(0.5).high == 0.8
+    steady = TimestepRange(0.02, 0.8)
+    assert bridge.timesteps == TimestepSchedule(steady, steady, 0.0)
 
 
 def test_a_setting_that_crosses_the_priors_own_is_told() -> None:
@@ -102,15 +104,24 @@ class Recorder:
     def __init__(self) -> None:
         self.timesteps: list[Tensor] = []
         self.prompts: list[PromptBatch] = []
+        self.progress: list[float] = []
 
-    def init(self, prior: Prior) -> int:
+    def init(self, prior: Prior, before: object = None) -> int:
         return 0
 
     def step(
-        self, state: int, prior: Prior, x: Tensor, t: Tensor, noise: Tensor, prompts: PromptBatch
+        self,
+        state: int,
+        prior: Prior,
+        x: Tensor,
+        t: Tensor,
+        noise: Tensor,
+        prompts: PromptBatch,
+        progress: float = 0.0,
     ) -> tuple[Tensor, int]:
         assert state == len(self.timesteps) and noise.shape == x.shape and not x.requires_grad
         self.timesteps.append(t)
+        self.progress.append(progress)
         self.prompts.append(prompts)
         return torch.zeros_like(x), state + 1
 
@@ -121,6 +132,7 @@ def test_a_stage_draws_the_planned_timesteps(gaussian: tuple[GaussianPrior, Prom
     plan = StagePlan("sds", 40, rule, schedule)
     body = ball_body()
     stage("sds", body, *gaussian, small_settings(render__views=4), plan).run(nothing)
+    assert rule.progress == [step / 40 for step in range(40)]
     drawn = torch.stack(rule.timesteps)
     assert drawn.shape == (40, 4)
     assert drawn[:8].min() >= 600 and drawn[:8].max() <= 900  # the first fifth

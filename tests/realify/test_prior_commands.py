@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from distill.catalog import CATALOG
+from tests.distill.tiny_controlnet import save_tiny_controlnet
 from tests.distill.tiny_hub import Repository, TinyHub
 from tests.distill.tiny_stable_diffusion import save_tiny
 
@@ -125,6 +126,18 @@ def test_checks_a_folder(model: Path) -> None:
     assert seen["parametrization"] == "v_prediction" and seen["family"] == "Stable Diffusion 1 or 2"
     assert seen["shape"] == [4, 8, 8] and seen["resolution"] == 32 and seen["finite"] is True
     assert seen["network_parameters"] > 0 and 0 < seen["peak_bytes"] < 2**31
+
+
+def test_checks_a_prior_with_a_controlnet_beside(model: Path, tmp_path: Path) -> None:
+    save_tiny_controlnet(tmp_path / "depth", model)
+    arguments = ["prior", "check", str(model), "--controlnet", str(tmp_path / "depth"), "--device", "cpu", "--json"]
+    assert json.loads(realify(*arguments).stdout)["finite"] is True
+
+
+@pytest.mark.cuda
+def test_memory_on_cuda_is_what_was_allocated() -> None:
+    seen = json.loads(realify("prior", "check", "embedded", "--device", "cuda", "--json").stdout)
+    assert seen["device"].startswith("cuda") and 2 * seen["network_parameters"] < seen["peak_bytes"] < 2**31
 
 
 @pytest.mark.parametrize("name", ["unet/diffusion_pytorch_model.safetensors", "unet/config.json"])

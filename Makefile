@@ -64,6 +64,7 @@ world: $(READY) $(BLENDER_READY) ## render 2000 objects, 5 views each, into data
 
 docs: setup ## write the pages that are generated from the code
 	$(BIN)/python -m realify.settings > docs/settings.md
+	$(BIN)/python -m distill.rules_page > docs/rules.md
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) $(BLENDER) out build *.egg-info $(VALIDATOR)/node_modules

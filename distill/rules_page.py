@@ -1,0 +1,70 @@
+"""docs/rules.md, written from the code: `python -m distill.rules_page > docs/rules.md`.
+
+What a step costs is counted, not claimed: one step of each rule on a prior whose predictions are known in closed
+form.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from distill.dds import DDS
+from distill.nfe import Count, counting
+from distill.prior_gaussian import GaussianPrior
+from distill.rule import PromptBatch
+from distill.rules import RULES, make_rule
+from distill.schedule import NoiseSchedule
+from distill.style import RuleDefaults
+
+SHAPE = (3, 4, 4)
+HEAD = """# Distillation rules
+
+Written by `make docs` from `distill/rules.py`. Every rule turns a picture x, a time t and noise into the gradient that
+an optimiser descends; one file each, one interface (`distill/rule.py`). x_t = alpha x + sigma eps; e(y) is the prior's
+noise prediction at (x_t, t) for the prompt y, e(∅) without one. A guidance scale s means e(∅) + s (e(y) - e(∅)) in all.
+
+NFE is the number of the network's evaluations for one picture in one step, at the constants of the paper. "At once" is
+how many pictures go through the network in one pass, which is what the memory of a step grows with; one that trains
+needs the activations of a backward pass through the network besides, and its adapter's weights and moments. Seconds and
+memory measured on the embedded prior are in docs/distill.md.
+
+| `--rule` | file | gradient | NFE | at once | trains | source distribution | when to use it |
+|---|---|---|---|---|---|---|---|"""
+FOOT = """
+In 2D a rule may have another before it: the bridge and the full paths begin with SDS, the bridge or VSD, as
+`plan_picture` says (`realify image text`, docs/pictures.md). In 3D the first stage is SDS and the second the bridge.
+The constants are the paper's; a prior's own are in its `prior.json`. How the rules compare on the embedded prior is in
+docs/distill.md."""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *(_row(name) for name in RULES), FOOT, ""])
+
+
+def _row(name: str) -> str:
+    count, rule = _counted(name)
+    doc = (type(rule).__doc__ or "").split("\n\n")[0]
+    formula = " ".join(doc.split()).replace("|", "\\|").split(". ")[0].rstrip(".")
+    trains = "LoRA" if count.trainings else "no"
+    file = type(rule).__module__.rpartition(".")[2]
+    entry = RULES[name]
+    cells = name, f"{file}.py", formula, str(count.evaluations), str(count.largest), trains, entry.source, entry.use
+    return f"| `{cells[0]}` | {' | '.join(cells[1:])} |"
+
+
+def _counted(name: str) -> tuple[Count, object]:
+    schedule = NoiseSchedule.from_alphas_cumprod(torch.linspace(0.999, 0.001, 1000))
+    plain = GaussianPrior(lambda prompt: torch.full(SHAPE, float(len(prompt))), 0.5, schedule)
+    prior, count = counting(plain)
+    x = torch.zeros(1, *SHAPE)
+    rule = DDS(x) if RULES[name].edits else make_rule(name, RuleDefaults())
+    prompts = PromptBatch(*(plain.embed([text]) for text in ("target", "source", "", "negative")))
+    noise: Tensor = torch.ones_like(x)
+    rule.step(rule.init(prior), prior, x, torch.tensor([500]), noise, prompts)
+    return count, rule
+
+
+if __name__ == "__main__":
+    print(page(), end="")

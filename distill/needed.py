@@ -31,7 +31,7 @@ class NoSafetensors(ValueError):
 def needed_files(names: Iterable[str], half: bool) -> list[str]:
     """Those of a repository's files that a prior or a ControlNet is read from.
 
-    With `half` the fp16 variant of each part that has one in one piece; else, and where there is none, the plain one.
+    With `half` the fp16 variant of each part that has one; else, and where there is none, the plain one.
     Raises NoSafetensors where a part has weights, but none that are read without running code.
     """
     paths = [PurePosixPath(name) for name in names]
@@ -49,15 +49,22 @@ def needed_files(names: Iterable[str], half: bool) -> list[str]:
     return sorted(chosen)
 
 
+def variants_of(names: Iterable[str]) -> dict[str, str]:
+    """The files of weights among `names`, each with its variant: "" (plain), "fp16", "bf16", …"""
+    return {name: match["before"] or match["after"] or "" for name in names if (match := _WEIGHTS.fullmatch(name))}
+
+
+def best_variant(there: Collection[str], half: bool = False) -> str | None:
+    """The variant to read: the plain one, or with `half` fp16, where it is there."""
+    order = ("fp16", "", "bf16") if half else ("", "fp16", "bf16")
+    return next((variant for variant in order if variant in there), None)
+
+
 def _weights(part: str, names: Collection[str], half: bool) -> list[str]:
     """The weights of one variant, with the list that says which tensor lies in which shard."""
-    variants = {name: match["before"] or match["after"] or "" for name in names if (match := _WEIGHTS.fullmatch(name))}
+    variants = variants_of(names)
     if not variants and any(name.endswith(PICKLES) for name in names):
         raise NoSafetensors(f"{part} holds pickled weights alone, which are not read")
-    # Shards of fp16 are passed over, because the loader looks for plain ones (distill/priors/loading.py). Nothing is
-    # lost: the text encoders that come so have plain shards of the very same size.
-    whole = {variant for name, variant in variants.items() if "-of-" not in name}
-    order = ("fp16", "", "bf16") if half and "fp16" in whole else ("", "fp16", "bf16")
-    chosen = next((variant for variant in order if variant in variants.values()), None)
+    chosen = best_variant(variants.values(), half)
     lists = {name: match["variant"] or "" for name in names if (match := _INDEX.fullmatch(name))}
     return [name for name, variant in (variants | lists).items() if variant == chosen]

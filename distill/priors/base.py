@@ -98,11 +98,12 @@ class DiffusersPrior(ABC):
     def _to_float32(self) -> None:
         """The weights as the folder holds them (half precision may have lost them), beside any adapter."""
         self.dtype = torch.float32
-        exact = dict(self._load_network(torch.float32).named_parameters())
+        exact = self._load_network(torch.float32)
+        tensors = dict([*exact.named_parameters(), *exact.named_buffers()])
         self.network.float()
-        for name, weight in self.network.named_parameters():
+        for name, tensor in [*self.network.named_parameters(), *self.network.named_buffers()]:
             if "lora_" not in name:
-                weight.data.copy_(exact[name.replace(".base_layer", "")])
+                tensor.data.copy_(tensors[name.replace(".base_layer", "")])
 
     def output(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor:
         """The network's output in its own parametrization [B, C, h, w] float32, with gradient if asked for."""

@@ -12,6 +12,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
+from distill.needed import best_variant, variants_of
+
 for quiet in (diffusers_logging, transformers_logging):
     quiet.disable_progress_bar()
 
@@ -26,8 +28,8 @@ def load_model(model: Any, folder: Path, dtype: torch.dtype = torch.float32) -> 
     Raises PriorError where the folder is missing or holds no safetensors.
     """
     require_weights(folder)
-    variant = None if any(".fp16." not in path.name for path in folder.glob("*.safetensors")) else "fp16"
-    settings: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "variant": variant}
+    variant = best_variant(variants_of(path.name for path in folder.iterdir()).values())
+    settings: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "variant": variant or None}
     settings["torch_dtype" if issubclass(model, ModelMixin) else "dtype"] = dtype
     return model.from_pretrained(str(folder), **settings).eval().requires_grad_(False)
 

@@ -174,8 +174,8 @@ def test_shards_come_with_their_list(shard: str) -> None:
     half = [f"text_encoder_3/{shard.format(f'0000{number}-of-00002')}" for number in (1, 2)]
     lists = ["text_encoder_3/model.safetensors.index.json", "text_encoder_3/model.safetensors.index.fp16.json"]
     held = names(unet, *plain, *half, *lists, "text_encoder_3/config.json")
-    for precision in (False, True):
-        assert needed_files(held, precision) == names(unet, *plain, lists[0], "text_encoder_3/config.json")
+    assert needed_files(held, half=False) == names(unet, *plain, lists[0], "text_encoder_3/config.json")
+    assert needed_files(held, half=True) == names(unet, *half, lists[1], "text_encoder_3/config.json")
     alone = names(unet, *half, lists[1])
     assert needed_files(alone, half=False) == needed_files(alone, half=True) == alone
 

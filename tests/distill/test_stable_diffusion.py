@@ -200,6 +200,15 @@ def test_fp16_variants_are_read(copy: Path) -> None:
     assert tiny(copy).shape == (4, 8, 8)
 
 
+def test_fp16_shards_are_read(copy: Path) -> None:
+    weights = UNet2DConditionModel.from_pretrained(str(copy / "unet"))
+    for file in (copy / "unet").glob("*.safetensors"):
+        file.unlink()
+    weights.half().save_pretrained(str(copy / "unet"), variant="fp16", max_shard_size="100KB")
+    assert len(list((copy / "unet").glob("*fp16*.safetensors"))) > 1
+    assert tiny(copy).shape == (4, 8, 8)
+
+
 def test_incomplete_folders_name_what_is_missing(copy: Path) -> None:
     shutil.rmtree(copy / "text_encoder")
     with pytest.raises(PriorError, match="no text_encoder folder"):

@@ -18,7 +18,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
 from distill.priors.card import choose_style
-from distill.priors.controlnet import ControlNet
+from distill.priors.controlnet import ControlNet, Structure
 from distill.priors.latents import open_latents
 from distill.priors.loading import PriorError, load_model, require_parts
 from distill.priors.options import PriorOptions
@@ -57,7 +57,7 @@ class StableDiffusion(DiffusersPrior):
         self.controlnet: ControlNet | None = None
         if self.options.controlnet:
             self.controlnet = ControlNet(self.options, self.network.config, device, self.dtype)
-            self.structure = self.controlnet.structure
+            self.structure: Structure | None = self.controlnet.structure
         self.style = choose_style(folder, self._family_style())
         size = self.style.resolution // self.space.factor
         self.shape = channels, size, size

@@ -7,7 +7,7 @@ projected class embedding is the camera's, and a self-attention over the tokens 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class MVDream(StableDiffusion):
         with torch.device("meta"):  # the weights come from the file
             network: Any = UNet2DConditionModel(**config)
         try:
-            network.load_state_dict(_read_weights(folder, config, dtype), assign=True)
+            network.load_state_dict(diffusers_weights(_read_weights(folder, dtype), config), assign=True)
         except (RuntimeError, KeyError) as wrong:
             raise PriorError(f"{folder}: the weights are not those of its config.json ({wrong})") from wrong
         processors: dict[str, Any] = {
@@ -186,14 +186,16 @@ def unet_config(ldm: dict[str, Any], folder: Path) -> dict[str, Any]:
         ) from None
 
 
-def _read_weights(folder: Path, config: dict[str, Any], dtype: torch.dtype) -> dict[str, Tensor]:
-    """The folder's weights under diffusers' names."""
-    files = sorted(folder.glob("*.safetensors"))
-    files = [file for file in files if ".fp16." not in file.name] or files
-    ldm = {name: weight for file in files for name, weight in load_file(file).items()}
+def diffusers_weights(ldm: Mapping[str, Tensor], config: dict[str, Any]) -> dict[str, Tensor]:
+    """A UNet's weights of the original names under those of `unet_config`'s UNet2DConditionModel."""
     # the converter knows the class embedding by this name, and all names by this prefix
     renamed = {
-        f"model.diffusion_model.{name.replace('camera_embed.', 'label_emb.0.')}": weight.to(dtype)
-        for name, weight in ldm.items()
+        f"model.diffusion_model.{name.replace('camera_embed.', 'label_emb.0.')}": weight for name, weight in ldm.items()
     }
     return convert_ldm_unet_checkpoint(renamed, config)
+
+
+def _read_weights(folder: Path, dtype: torch.dtype) -> dict[str, Tensor]:
+    files = sorted(folder.glob("*.safetensors"))
+    files = [file for file in files if ".fp16." not in file.name] or files
+    return {name: weight.to(dtype) for file in files for name, weight in load_file(file).items()}

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 
 from distill.bridge import Bridge
 from distill.canvas import join_views, split_views
 from distill.load import load_prior
 from distill.priors.loading import PriorError
-from distill.priors.mvdream import MVDream, camera_vectors
+from distill.priors.mvdream import MVDream, camera_vectors, diffusers_weights, unet_config
 from distill.priors.options import PriorOptions
 from distill.prompts import PromptTable
 from sdf_fit.cameras import View, cam_to_work
-from tests.distill.tiny_mvdream import VIEWS, TinyUNet, save_tiny_mvdream
+from tests.distill.tiny_mvdream import REAL, VIEWS, PlainUNet, save_tiny_mvdream
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def twin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyUNet:
+def twin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> PlainUNet:
     return save_tiny_mvdream(tmp_path_factory.mktemp("twin"))  # one seed, the same weights
 
 
@@ -55,7 +56,7 @@ def test_a_canvas_is_its_views_in_reading_order() -> None:
         join_views(views, 2)
 
 
-def test_the_prediction_is_the_plain_networks(prior: MVDream, twin: TinyUNet) -> None:
+def test_the_prediction_is_the_plain_networks(prior: MVDream, twin: PlainUNet) -> None:
     embeds = prior.embed(["a red apple", "a blue mug"])
     x, t = canvases(prior), torch.tensor([40, 800])
     predicted = split_views(prior.predict_noise(x, t, embeds), VIEWS).unflatten(0, (2, VIEWS))
@@ -65,6 +66,19 @@ def test_the_prediction_is_the_plain_networks(prior: MVDream, twin: TinyUNet) ->
         assert torch.allclose(predicted[i], plain, atol=1e-5)
         alone = twin(views, int(t[i]), embeds.hidden[i], embeds.camera[i], joined=False)
         assert (plain - alone).abs().max() > 1e-3  # the views do see each other
+
+
+def test_the_published_checkpoints_names_all_find_their_place() -> None:
+    """Without the weights themselves: names and shapes alone."""
+    config = unet_config(REAL, Path("unet"))
+    assert config["attention_head_dim"] == [5, 10, 20, 20]  # as in Stable Diffusion 2.1's own configuration
+    assert config["down_block_types"] == ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"]
+    with torch.device("meta"):
+        plain, network = PlainUNet(REAL), UNet2DConditionModel(**config)
+    network.load_state_dict(diffusers_weights(plain.state_dict(), config), assign=True)
+    count = sum(weight.numel() for weight in network.parameters())
+    assert count == sum(weight.numel() for weight in plain.parameters())
+    assert count == 865_910_724 + 16 * 1280 + 1280 + 1280 * 1280 + 1280  # Stable Diffusion 2.1's, and the camera's
 
 
 def test_views_are_alike_but_for_their_cameras(prior: MVDream) -> None:

@@ -1,5 +1,6 @@
 """A randomly initialised, tiny MVDream as its checkpoints are: a UNet with the weights' names of the original latent
-diffusion, written here in plain torch. It is the slow twin that the adapter is held against.
+diffusion, written here in plain torch. It is the slow twin that the adapter is held against; built with the real
+checkpoint's configuration it has the real names.
 """
 
 from __future__ import annotations
@@ -32,6 +33,18 @@ CONFIG: dict[str, Any] = {
     "context_dim": WIDTH,
     "use_checkpoint": False,
     "camera_dim": 16,
+}
+
+
+# As the published checkpoint has it; the sizes of Stable Diffusion 2.1.
+REAL: dict[str, Any] = CONFIG | {
+    "image_size": 32,
+    "model_channels": 320,
+    "attention_resolutions": [4, 2, 1],
+    "num_res_blocks": 2,
+    "channel_mult": [1, 2, 4, 4],
+    "num_head_channels": 64,
+    "context_dim": 1024,
 }
 
 
@@ -125,41 +138,48 @@ class Up(nn.Module):
         self.conv = nn.Conv2d(width, width, 3, padding=1)
 
 
-class TinyUNet(nn.Module):
-    """Two levels, attention at the first and in the middle."""
+class PlainUNet(nn.Module):
+    """Levels of residual blocks, with attention at some and in the middle; each halves the side of the one before."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
-        low, high, time = WIDTH, 2 * WIDTH, 4 * WIDTH
-        self.time_embed = nn.Sequential(nn.Linear(WIDTH, time), nn.SiLU(), nn.Linear(time, time))
+        width, blocks = config["model_channels"], config["num_res_blocks"]
+        widths, time = [width * factor for factor in config["channel_mult"]], 4 * width
+        self.width = width
+        self.time_embed = nn.Sequential(nn.Linear(width, time), nn.SiLU(), nn.Linear(time, time))
         self.camera_embed = nn.Sequential(nn.Linear(16, time), nn.SiLU(), nn.Linear(time, time))
 
-        def attention(width: int) -> Transformer:
-            return Transformer(width, WIDTH, width // 16)
+        def layers(before: int, level: int) -> list[nn.Module]:
+            here = widths[level]
+            attends = 2**level in config["attention_resolutions"]
+            return [Residual(before, here, time), *([attention(here)] if attends else [])]
 
-        self.input_blocks = nn.ModuleList(
-            [
-                nn.ModuleList([nn.Conv2d(4, low, 3, padding=1)]),
-                nn.ModuleList([Residual(low, low, time), attention(low)]),
-                nn.ModuleList([Down(low)]),
-                nn.ModuleList([Residual(low, high, time)]),
-            ]
-        )
-        self.middle_block = nn.ModuleList([Residual(high, high, time), attention(high), Residual(high, high, time)])
-        self.output_blocks = nn.ModuleList(
-            [
-                nn.ModuleList([Residual(high + high, high, time)]),
-                nn.ModuleList([Residual(high + low, high, time), Up(high)]),
-                nn.ModuleList([Residual(high + low, low, time), attention(low)]),
-                nn.ModuleList([Residual(low + low, low, time), attention(low)]),
-            ]
-        )
-        self.out = nn.Sequential(nn.GroupNorm(32, low), nn.SiLU(), nn.Conv2d(low, 4, 3, padding=1))
+        def attention(here: int) -> Transformer:
+            return Transformer(here, config["context_dim"], here // config["num_head_channels"])
+
+        self.input_blocks = nn.ModuleList([nn.ModuleList([nn.Conv2d(4, width, 3, padding=1)])])
+        kept, now = [width], width
+        for level, here in enumerate(widths):
+            for _ in range(blocks):
+                self.input_blocks.append(nn.ModuleList(layers(now, level)))
+                now = here
+                kept.append(now)
+            if level < len(widths) - 1:
+                self.input_blocks.append(nn.ModuleList([Down(now)]))
+                kept.append(now)
+        self.middle_block = nn.ModuleList([Residual(now, now, time), attention(now), Residual(now, now, time)])
+        self.output_blocks = nn.ModuleList()
+        for level in reversed(range(len(widths))):
+            for i in range(blocks + 1):
+                block = layers(now + kept.pop(), level)
+                now = widths[level]
+                self.output_blocks.append(nn.ModuleList([*block, *([Up(now)] if level and i == blocks else [])]))
+        self.out = nn.Sequential(nn.GroupNorm(32, now), nn.SiLU(), nn.Conv2d(now, 4, 3, padding=1))
 
     @torch.no_grad()
     def forward(self, x: Tensor, t: int, text: Tensor, camera: Tensor, joined: bool = True) -> Tensor:
         """The noise of the views x [V, 4, h, w] of one picture; text [L, C], camera [V, 16]."""
-        steps = torch.arange(WIDTH // 2) / (WIDTH // 2)
+        steps = torch.arange(self.width // 2) / (self.width // 2)
         angles = t * torch.exp(-math.log(10_000) * steps)
         time = self.time_embed(torch.cat([angles.cos(), angles.sin()])) + self.camera_embed(camera)
 
@@ -187,14 +207,14 @@ class TinyUNet(nn.Module):
         return self.out(x)
 
 
-def save_tiny_mvdream(folder: Path) -> TinyUNet:
+def save_tiny_mvdream(folder: Path) -> PlainUNet:
     """Writes the folder; the UNet's weights lie there under its own names."""
     save_tiny(folder)
     shutil.rmtree(folder / "unet")
     (folder / "unet").mkdir()
     (folder / "unet" / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
     torch.manual_seed(1)
-    network = TinyUNet().eval()
+    network = PlainUNet(CONFIG).eval()
     weights = {name: weight.contiguous() for name, weight in network.state_dict().items()}
     save_file(weights, folder / "unet" / "diffusion_pytorch_model.safetensors")
     return network

@@ -118,7 +118,7 @@ def illusion(
         list[str] | None, typer.Argument(help="Four: for 0, 90, 180 and 270 degrees.", metavar="A B C D")
     ] = None,
     out: Out = None,
-    brightness: Annotated[Number, typer.Option(help="Of the light behind the films; paper has 1.")] = None,
+    brightness: Annotated[Number, typer.Option(help="Of the light behind the films; white paper is 1.")] = None,
     rule: Rule = None,
     steps: Steps = None,
     lr: Rate = None,
@@ -210,6 +210,8 @@ def _new_job(task: Task, asked: dict[str, Any]) -> ImageJob:
         raise ImageError(f"{' and '.join(missing)} missing.", "`--help` shows what to give.")
     if task == "illusion" and len(asked["prompts"]) != 4:
         raise ImageError(f"There are {len(asked['prompts'])} prompts.", "An illusion takes four, one for each turn.")
+    if task == "paint" and not asked["picture"].is_file():
+        raise ImageError(f"There is no file {asked['picture']}.", "Give the path of a picture.")
     return ImageJob(task=task, **asked)
 
 

@@ -40,7 +40,7 @@ def sheet(rows: Sequence[Mapping[str, Image.Image]]) -> Image.Image:
     """Rows of pictures of one size, the keys above them; small ones are enlarged to TILE."""
     size = next(iter(rows[0].values())).width
     times = -(-TILE // size)
-    tile, head = size * times, LINES * LINE
+    tile, head = size * times, LINES * LINE + 4
     columns = max(map(len, rows))
     page = Image.new("RGB", (MARGIN + columns * (tile + MARGIN), len(rows) * (head + tile + MARGIN)), PAPER)
     pen = ImageDraw.Draw(page)

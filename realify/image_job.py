@@ -60,8 +60,12 @@ class ImageJob:
     def __post_init__(self) -> None:
         if self.out.suffix.lower() != ".png":
             raise ImageError(f"The result's name is {self.out}.", "It has to end in .png.")
+        if self.out.is_dir():
+            raise ImageError(f"{self.out} is a folder.", "Give the name of a file.")
         if self.picture is not None and self.picture == self.out:
             raise ImageError("The result would overwrite the picture.", "Give it another name with -o.")
+        if not all(prompt.strip() for prompt in self.prompts):
+            raise ImageError("A prompt is empty.", 'Say what the picture shows, as in "a photo of a red mushroom".')
         for prompt in (*self.prompts, self.domain):
             if any(category(letter) in ("Cc", "Cs") and not letter.isspace() for letter in prompt):
                 raise ImageError(

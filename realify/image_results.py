@@ -18,6 +18,7 @@ from realify.atomic import write_atomic
 from realify.image_files import enlarged, png_bytes, sheet
 from realify.image_job import ImageJob
 
+LUMA = (0.2126, 0.7152, 0.0722)  # of sRGB (ITU-R BT.709)
 FILMS: tuple[str, ...] = ("base", "rotator")
 
 
@@ -65,7 +66,7 @@ def write_pictures(job: ImageJob, picture: Picture, about: Mapping[str, Any]) ->
 
 def change(before: Tensor, after: Tensor) -> tuple[float, float]:
     """How far a picture [H, H, 3] moved, and how much of its structure stayed: `Made.moved`, `Made.kept`."""
-    greys = torch.stack([before.mean(-1).flatten(), after.mean(-1).flatten()])
+    greys = torch.stack([(image * image.new_tensor(LUMA)).sum(-1).flatten() for image in (before, after)])
     kept = float(torch.corrcoef(greys)[0, 1])
     return float((after - before).square().mean().sqrt()), kept if math.isfinite(kept) else 0.0
 

@@ -110,7 +110,7 @@ class ImageRun:
             raise Stopped
         generator = torch.Generator().manual_seed(job.seed)
         picture = self._picture(start, x, generator)
-        self.first = picture.images() if start is not None else None
+        self.first = picture.images()[0].clone() if start is not None else None
         self.steps = PictureRun(picture, prior, prompts, self.plans, lr, generator)
         prior.network.register_forward_hook(self._count)
         costs = {stage.name: PREDICTIONS.get(stage.name[:9], 2) for stage in self.plans}
@@ -181,7 +181,7 @@ class ImageRun:
         spent = self._spent()
         moved = kept = None
         if self.first is not None:
-            moved, kept = change(self.first[0], run.picture.images()[0])
+            moved, kept = change(self.first, run.picture.images()[0])
         return Made(
             files=files,
             folder=str(self.folder),

@@ -23,6 +23,7 @@ from distill.precision import choose_device
 from distill.prior import Prior
 from distill.priors.options import Attention, PriorOptions, try_options
 from distill.prompts import PromptTable
+from distill.stage_plan import StagePlan
 from realify.bake import bake
 from realify.checkpoint import discard_checkpoint, load_checkpoint
 from realify.contact_sheet import write_contact_sheet
@@ -31,7 +32,7 @@ from realify.export import write_body, write_glb
 from realify.photographs import count_pictures
 from realify.remesh import clean_body
 from realify.settings import Settings
-from realify.stages import StagePlan, StageRun, plan_stages
+from realify.stages import StageRun, plan_stages
 from realify.turntable import write_turntable
 from realify.unwrap import unwrap
 from realify.watch import Watch

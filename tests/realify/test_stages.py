@@ -9,17 +9,18 @@ from torch import Tensor
 from distill.bridge import Bridge
 from distill.load import load_prior
 from distill.prior import Prior, PromptEmbeds
-from distill.priors.base import DiffusersPrior
 from distill.prior_gaussian import GaussianPrior
+from distill.priors.base import DiffusersPrior
 from distill.prompts import PromptTable
 from distill.rule import PromptBatch
 from distill.schedule import TimestepRange, TimestepSchedule
 from distill.sds import SDS
+from distill.stage_plan import StagePlan
 from distill.style import RuleDefaults
 from realify.photographs import sample_shots
 from realify.setting_fields import SettingsError
 from realify.settings import Settings, apply
-from realify.stages import StagePlan, plan_stages
+from realify.stages import plan_stages
 from sdf_fit.body import Body
 from sdf_fit.losses import NonFiniteError
 from sdf_fit.measures import silhouette_iou

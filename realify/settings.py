@@ -107,10 +107,17 @@ class Color:
     )
 
 
+# The rules of distill/rules.py that need no picture to edit; a test holds the two together.
+RULES = (
+    "sds", "bridge", "nfsd", "csd", "vsd", "ism", "sdi", "full-path", "full-path-unconditional", "full-path-lora",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Sds:
     """First stage: score distillation sampling."""
 
+    rule: str = choice("sds", RULES, "the stage's rule (docs/rules.md)")
     steps: int = number(2000, 0, 100_000, "optimisation steps")
     guidance_scale: float | None = number(None, 0.0, 1000.0, "strength of the prompt; none: the prior's own")
     weight: float = number(1.0, 0.0, 1000.0, "weight of the gradient")
@@ -134,8 +141,11 @@ class Sds:
 class Bridge:
     """Second stage: from what the picture looks like to what the prompt says."""
 
+    rule: str = choice("bridge", RULES, "the stage's rule (docs/rules.md)")
     steps: int = number(500, 0, 100_000, "optimisation steps")
-    weight: float | None = number(None, 0.0, 1000.0, "weight of the gradient; none: the prior's own")
+    weight: float | None = number(
+        None, 0.0, 1000.0, "weight of the bridge, or strength of the prompt in another rule; none: the prior's own"
+    )
     lr_scale: float | None = number(
         None, 0.0, 10.0, "this stage's learning rates beside the first's; none: the prior's own"
     )

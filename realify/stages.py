@@ -17,8 +17,9 @@ from distill.bridge import Bridge
 from distill.canvas import canvas_side
 from distill.prior import Prior
 from distill.prompts import PromptTable
-from distill.rule import NonFiniteGradient
-from distill.schedule import TimestepRange, TimestepSchedule
+from distill.rule import NonFiniteGradient, Rule
+from distill.rules import entry_of, make_rule
+from distill.schedule import AnnealedTimesteps, TimestepRange, Timesteps, TimestepSchedule
 from distill.sds import SDS
 from distill.stage_plan import StagePlan
 from distill.style import RuleDefaults
@@ -47,7 +48,7 @@ LR_END = 0.3  # each stage's learning rates fall to this share, so that it settl
 
 
 def plan_stages(settings: Settings, defaults: RuleDefaults) -> tuple[StagePlan, StagePlan]:
-    """SDS and bridge as the settings say; what they leave open is the prior's own default.
+    """The two rules, SDS and bridge if not told otherwise; what the settings leave open is the prior's own default.
 
     Raises SettingsError where a setting and a default leave no timesteps to draw.
     """
@@ -62,17 +63,32 @@ def plan_stages(settings: Settings, defaults: RuleDefaults) -> tuple[StagePlan, 
         StagePlan(
             "sds",
             sds.steps,
-            SDS(_or(sds.guidance_scale, defaults.sds_guidance_scale)),
-            TimestepSchedule(first, later, _or(sds.late_from, own_sds.narrow_from)),
+            _rule(sds.rule, sds.guidance_scale, defaults),
+            _times(sds.rule, TimestepSchedule(first, later, _or(sds.late_from, own_sds.narrow_from))),
         ),
         StagePlan(
             "bridge",
             bridge.steps,
-            Bridge(_or(bridge.weight, defaults.bridge_weight)),
-            TimestepSchedule(steady, steady, 0.0),
+            _rule(bridge.rule, bridge.weight, defaults),
+            _times(bridge.rule, TimestepSchedule(steady, steady, 0.0)),
             _or(bridge.lr_scale, defaults.bridge_lr_scale),
         ),
     )
+
+
+def _rule(name: str, strength: float | None, defaults: RuleDefaults) -> Rule[Any]:
+    """SDS and the bridge with their 3D constants, every other rule with those of distill/rules.py."""
+    if name == "sds":
+        return SDS(_or(strength, defaults.sds_guidance_scale))
+    if name == "bridge":
+        return Bridge(_or(strength, defaults.bridge_weight))
+    return make_rule(name, defaults, **({} if strength is None else {entry_of(name).strength: strength}))
+
+
+def _times(name: str, drawn: TimestepSchedule) -> Timesteps:
+    """A rule that walks down the times by itself keeps to its own; the others draw."""
+    own = entry_of(name).timesteps
+    return own if isinstance(own, AnnealedTimesteps) else drawn
 
 
 def _or(value: float | None, default: float) -> float:

@@ -7,18 +7,22 @@ import torch
 from torch import Tensor
 
 from distill.bridge import Bridge
+from distill.csd import CSD
 from distill.load import load_prior
 from distill.prior import Prior, PromptEmbeds
 from distill.prior_gaussian import GaussianPrior
 from distill.priors.base import DiffusersPrior
 from distill.prompts import PromptTable
 from distill.rule import PromptBatch
-from distill.schedule import TimestepRange, TimestepSchedule
+from distill.rules import RULES
+from distill.schedule import AnnealedTimesteps, TimestepRange, TimestepSchedule
+from distill.sdi import SDI
 from distill.sds import SDS
 from distill.stage_plan import StagePlan
 from distill.style import RuleDefaults
 from realify.photographs import sample_shots
 from realify.setting_fields import SettingsError
+from realify.settings import RULES as SETTINGS_RULES
 from realify.settings import Settings, apply
 from realify.stages import plan_stages
 from sdf_fit.body import Body
@@ -95,6 +99,30 @@ def test_the_prior_decides_before_the_paper_and_the_settings_before_the_prior() 
 def test_a_setting_that_crosses_the_priors_own_is_told() -> None:
     with pytest.raises(SettingsError, match=r"sds\.t_min is 0\.7, sds\.t_max_late is 0\.5"):
         plan_stages(apply(Settings(), {"sds.t_min": 0.7}), RuleDefaults())
+
+
+def test_either_stage_takes_any_rule_that_needs_no_picture_to_edit() -> None:
+    assert [name for name, entry in RULES.items() if not entry.edits] == sorted(SETTINGS_RULES, key=list(RULES).index)
+    changes = {"sds.rule": "csd", "sds.guidance_scale": 15, "bridge.rule": "sdi"}
+    first, second = plan_stages(apply(Settings(), changes), RuleDefaults())
+    assert first.rule == CSD(w1=15.0) and first.name == "sds"
+    assert second.rule == SDI() and second.timesteps == AnnealedTimesteps(0.98, 0.25)
+    with pytest.raises(SettingsError, match="one of sds, bridge, nfsd"):
+        apply(Settings(), {"sds.rule": "dds"})
+
+
+@pytest.mark.parametrize("rule", [name for name, entry in RULES.items() if not entry.edits])
+def test_every_rule_moves_a_body_towards_the_prompt(rule: str) -> None:
+    """Red is asked for; the described source differs from it by its darkness alone."""
+    prior = red_prior()
+    settings = small_settings(sds__steps=12, sds__rule=rule, geometry__lr=0.0, color__keep=0.0)
+    before = ball_body()
+    after = run("sds", prior, PromptTable(prior, "a red ball"), settings)
+    change = (colors(after, points_of(after)) - colors(before, points_of(before))).mean(0)
+    if rule in ("bridge", "full-path"):
+        assert change.min() > 0.01
+    else:
+        assert change[0] - change[1:].mean() > 0.02
 
 
 class Recorder:

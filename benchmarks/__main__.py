@@ -15,7 +15,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-MODULES = ("rendering", "extraction", "fitting", "step", "main_job", "sds_against_bridge", "color_field")
+MODULES = (
+    "rendering", "extraction", "fitting", "step", "main_job", "sds_against_bridge", "color_field", "distill_speed",
+)  # fmt: skip
 
 
 def run(name: str) -> str:

@@ -51,16 +51,18 @@ def kid(
 def squared_mmd(first: Array, second: Array) -> float:
     """Unbiased estimate of MMD² (arXiv 1801.01401, equation 4) with the kernel (x·y / D + 1)³."""
     first, second = _pair(first, second)
+    within = among_others(kernel(first, first)) + among_others(kernel(second, second))
+    return within - 2 * float(kernel(first, second).mean())
 
-    def kernel(x: Array, y: Array) -> Array:
-        return (x @ y.T / x.shape[1] + 1) ** 3
 
-    def among_others(x: Array) -> float:
-        """Mean of the kernel over pairs of two different rows."""
-        values = kernel(x, x)
-        return float((values.sum() - np.trace(values)) / (len(x) * (len(x) - 1)))
+def kernel(first: Array, second: Array) -> Array:
+    """(x·y / D + 1)³ of all rows with all rows, [N, M]."""
+    return (first @ second.T / first.shape[1] + 1) ** 3
 
-    return among_others(first) + among_others(second) - 2 * float(kernel(first, second).mean())
+
+def among_others(values: Array) -> float:
+    """Mean of a set's kernel with itself over pairs of two different rows."""
+    return float((values.sum() - np.trace(values)) / (len(values) * (len(values) - 1)))
 
 
 def frechet(first: Array, second: Array) -> float:

@@ -20,6 +20,9 @@ ARGUMENTS = {
     "03_settings": ["geometry.lr=2e-3"],
     "04_gallery": ["-o", "out/two.png", "--only", "mug", "flower", "--", *TINY],
     "05_sample_the_prior": ["a red apple", "out/samples.png", "--steps", "3"],
+    "06_picture_of_a_sentence": ["a red apple", "out/apples.png", "--steps", "4"],
+    "07_painting_to_real": ["out/mushroom.png", "--steps", "3"],
+    "08_two_films": ["out/films", "a red apple", "a yellow duck", "a cactus", "a blue mug", "--steps", "2"],
 }
 
 

@@ -112,7 +112,8 @@ def _size(options: argparse.Namespace, device: torch.device) -> Size:
     size = replace(size, **{name: value for name, value in given.items() if value is not None})
     if size.captions < 2 or min(size.seeds, size.steps, size.batch) < 1:
         raise SystemExit("give two captions or more, and at least one seed, step and picture to a batch")
-    return replace(size, full_captions=min(size.full_captions, size.captions))
+    fewer = {name: min(getattr(size, name), size.captions) for name in ("full_captions", "ablated")}
+    return replace(size, **fewer)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

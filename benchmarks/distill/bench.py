@@ -33,20 +33,22 @@ class Bench:
         say("timing a few steps of each rule …")
         arms = {name: list(several) for name, several in parts.items()}
         cells = {name: self.cells(several) for name, several in arms.items()}
-        costs = measure_costs([cell for several in cells.values() for cell in several], self.workers, self.cache)
+        every = [cell for several in cells.values() for cell in several]
+        costs = measure_costs(every, self.batch, self.workers, self.cache)
         missing = {name: self.missing(several) for name, several in arms.items()}
-        minutes = {name: sum(map(costs.seconds, several)) / 60 / self.workers.jobs for name, several in missing.items()}
-        told = ", ".join(f"{name} {each:.1f}" for name, each in minutes.items())
-        total, left = (sum(map(len, several.values())) for several in (cells, missing))
+        work = {name: sum(map(costs.work, several)) / 60 / self.workers.jobs for name, several in missing.items()}
+        busy = sum(costs.seconds(cell) for several in missing.values() for cell in several) / 60 / self.workers.jobs
+        told = ", ".join(f"{name} {each:.1f}" for name, each in work.items())
+        left = sum(map(len, missing.values()))
         say(
-            f"{left} of {total} cells to be made, {self.workers.jobs} at a time: about {sum(minutes.values()):.1f} "
-            f"minutes at the load of just now ({told})"
+            f"{left} of {len(every)} cells to be made, {self.workers.jobs} at a time: about {sum(work.values()):.1f} "
+            f"minutes if nothing else runs ({told}), {busy:.1f} at the load of just now"
         )
         return costs
 
     def make(self, what: str, arms: Mapping[str, Arm], costs: Costs) -> dict[str, Made]:
         """All pictures of the arms."""
-        self.workers.make(self.cells(arms.values()), self.cache, costs.seconds, what)
+        self.workers.make(self.cells(arms.values()), self.cache, costs.work, what)
         return self.gather(arms)
 
     def gather(self, arms: Mapping[str, Arm]) -> dict[str, Made]:

@@ -1,4 +1,4 @@
-"""How long it will take, from a few steps of each rule, and how much memory each takes for one picture."""
+"""How long it will take, from a few steps of each rule, and how much memory each takes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ Kind = tuple[str, int]  # a rule (or sampling) and how many pictures at a time
 
 @dataclass(frozen=True)
 class Costs:
-    """What steps take, by kind."""
+    """What steps take, by kind; memory is told of `batch` pictures at a time, whatever the rule."""
 
     probes: Mapping[Kind, Probe]
+    batch: int
+
+    def work(self, cell: Cell) -> float:
+        """Seconds of a cell in one process on a free core."""
+        return sum(steps * self.probes[name, len(cell.starts)].work for name, steps in parts(cell.how))
 
     def seconds(self, cell: Cell) -> float:
-        """Of a cell in one process."""
+        """The same at the load under which the steps were timed."""
         return sum(steps * self.probes[name, len(cell.starts)].seconds for name, steps in parts(cell.how))
 
     def megabytes(self, how: How) -> float | None:
-        """The most that a picture alone takes in any of the stages, beyond the loaded prior."""
-        found = [self.probes[name, 1].memory for name, _ in parts(how)]
-        return max((bytes / 2**20 for bytes in found if bytes is not None), default=None)
+        """The most that any of the stages takes beyond the loaded prior."""
+        found = [self.probes[name, self.batch].memory for name, _ in parts(how)]
+        return max((each / 2**20 for each in found if each is not None), default=None)
 
 
 def parts(how: How) -> list[tuple[str, int]]:
@@ -36,16 +41,16 @@ def parts(how: How) -> list[tuple[str, int]]:
     return [(DDIM, how.steps)] if isinstance(how, Sampling) else [(plan.name, plan.steps) for plan in how]
 
 
-def measure_costs(cells: Iterable[Cell], workers: Workers, cache: Path) -> Costs:
-    """Times a few steps of all that the cells are made of, at their batch and one at a time; what was timed before
-    is in the cache."""
+def measure_costs(cells: Iterable[Cell], batch: int, workers: Workers, cache: Path) -> Costs:
+    """Times a few steps of all that the cells are made of; what was timed before is in the cache."""
     wanted: dict[Kind, Cell] = {}
     for cell in cells:
-        for short in stages(cell):
-            for size in (len(short.starts), 1):
-                kind = (parts(short.how)[0][0], size)
-                wanted.setdefault(kind, replace(short, pairs=short.pairs[:size], starts=short.starts[:size]))
-    return Costs(_measured(wanted, workers, cache))
+        for stage in stages(cell):
+            name = parts(stage.how)[0][0]
+            wanted.setdefault((name, len(stage.starts)), stage)
+            # Pictures that share a LoRA would be wrong, but take as much memory.
+            wanted.setdefault((name, batch), replace(stage, pairs=stage.pairs[:1] * batch, starts=tuple(range(batch))))
+    return Costs(_measured(wanted, workers, cache), batch)
 
 
 def stages(cell: Cell) -> Sequence[Cell]:

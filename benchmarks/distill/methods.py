@@ -78,13 +78,16 @@ def strength_of(rule: str) -> float:
     return float(getattr(make_rule(rule, PAPER), RULES[rule].strength))
 
 
-def full_path(source: str, steps: int, tuning: Tuning, guidance_scale: float) -> tuple[StagePlan, ...]:
+def full_path(
+    source: str, steps: int, tuning: Tuning, guidance_scale: float, path_steps: int
+) -> tuple[StagePlan, ...]:
     """The single step for most of the steps, then the whole path with the same source and learning rate; on it the
     target is guided as in sampling."""
     rule = FULL[source]
     first = round(RULES[rule].first * steps)
     before = single(source, first, tuning)
-    *_, own = plan_picture(rule, steps, PAPER, guidance_scale=guidance_scale, **_learning(rule, steps))
+    given = {"guidance_scale": guidance_scale, "path_steps": path_steps}
+    *_, own = plan_picture(rule, steps, PAPER, **given, **_learning(rule, steps))
     return (*before, replace(own, steps=steps - first, lr_scale=before[-1].lr_scale))
 
 

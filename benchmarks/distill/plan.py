@@ -31,23 +31,36 @@ SETS = [f"descriptors {i}" for i in range(1, len(DESCRIPTORS) + 1)]
 
 @dataclass(frozen=True)
 class Size:
-    """Captions × seeds and steps of table 1 (table 3: `full_captions`, one seed; the ablations: one seed); the
-    sweep's captions; learning rates of the sweep; pictures of a cell."""
+    """Captions × seeds and steps of table 1 (table 3: `full_captions`, the ablations: `ablated`, one seed each); the
+    sweep's captions; learning rates of the sweep; pictures of a cell; steps along a full path in each direction."""
 
     captions: int
     seeds: int
     steps: int
     lrs: tuple[float, ...]
     full_captions: int
+    ablated: int
     swept: int = FOR_THE_SWEEP
     batch: int = 8
     sampling_steps: int = 20
+    path_steps: int = 10
 
 
 # Around the paper's learning rate; fewer steps need a larger one to get anywhere.
-CUDA = Size(captions=128, seeds=3, steps=2500, lrs=(0.005, 0.01, 0.02), full_captions=32, batch=32)
-CPU = Size(captions=32, seeds=2, steps=200, lrs=(0.01, 0.02, 0.04), full_captions=16)
-QUICK = Size(captions=2, seeds=1, steps=4, lrs=(0.01, 0.02, 0.04), full_captions=2, swept=2, batch=2, sampling_steps=2)
+CUDA = Size(captions=128, seeds=3, steps=2500, lrs=(0.005, 0.01, 0.02), full_captions=32, ablated=128, batch=32)
+CPU = Size(captions=32, seeds=2, steps=200, lrs=(0.04,), full_captions=8, ablated=8, swept=4, path_steps=5)
+QUICK = Size(
+    captions=2,
+    seeds=1,
+    steps=4,
+    lrs=(0.02, 0.04),
+    full_captions=2,
+    ablated=2,
+    swept=2,
+    batch=2,
+    sampling_steps=2,
+    path_steps=2,
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,7 @@ class Setup:
         return {
             FULL[rule]: self._arm(
                 FULL[rule],
-                full_path(rule, self.size.steps, tunings[rule], self.scale),
+                full_path(rule, self.size.steps, tunings[rule], self.scale, self.size.path_steps),
                 tunings[rule].lr,
                 self.compared[: self.size.full_captions],
                 seeds=1,
@@ -108,13 +121,14 @@ class Setup:
         if "bridge" not in self.rules:
             return {}
         tuning, steps, defaults = tunings["bridge"], self.size.steps, self.prior.style.defaults
+        subjects = self.compared[: self.size.ablated]
         bare = without_first_stage(steps, tuning)
-        arms = {NO_FIRST_STAGE: self._arm(NO_FIRST_STAGE, bare, tuning.lr, self.compared, seeds=1)}
+        arms = {NO_FIRST_STAGE: self._arm(NO_FIRST_STAGE, bare, tuning.lr, subjects, seeds=1)}
         for name, suffix in zip(SETS, DESCRIPTORS, strict=True):
             how = single("bridge", steps, tuning)
-            arms[name] = self._arm(name, how, tuning.lr, self.compared, seeds=1, suffix=suffix)
+            arms[name] = self._arm(name, how, tuning.lr, subjects, seeds=1, suffix=suffix)
         own = shipped("bridge", steps, defaults)
-        arms[SHIPPED] = self._arm(SHIPPED, own, defaults.picture_lr, self.compared, seeds=1)
+        arms[SHIPPED] = self._arm(SHIPPED, own, defaults.picture_lr, subjects, seeds=1)
         return arms
 
     def _arm(

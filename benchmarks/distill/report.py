@@ -20,7 +20,7 @@ from training.estimate import Estimate
 BY_HAND = ("<!-- by hand: kept when the page is written anew -->", "<!-- until here by hand -->")
 NOT_MADE = "Not made yet."
 QUALITY = ["KID", "Fréchet distance", "saturation", "highest octave, dB", "spectrum gap, dB", "kind", "colour"]
-TAKES = ["predictions (trainings)", "s / picture (batch)", "MB, one picture"]
+TAKES = ["predictions (trainings)", "s / picture (batch)", "MB"]
 DIFFERENCE = "squared MMD, mean ± standard error over captions"
 
 
@@ -153,9 +153,11 @@ def _ablations(result: Result) -> str:
             result.from_sds, result.from_bridge))]
         for name, row in result.ablations.items()
     ]  # fmt: skip
+    count = next(iter(result.ablations.values())).figures.pictures
     return (
-        "The paper sees no clear difference between its descriptors and five other sets, all of them better than SDS, "
-        f"and worse shapes without a first stage.\n\n{markdown(header, rows)}\n\n{_told(result)}\n\n"
+        f"{count} captions, one seed. The paper sees no clear difference between its descriptors and five other sets, "
+        "all of them better than SDS, and worse shapes without a first stage.\n\n"
+        f"{markdown(header, rows)}\n\n{_told(result)}\n\n"
         "The last row is the bridge as `realify image` runs it, with constants that were chosen for this prior by "
         "hand.\n\n![other descriptors, no first stage](images/distill-ablations.png)"
     )
@@ -231,7 +233,8 @@ def _notes(result: Result) -> str:
         "- **kind**, **colour**: how often the classifier says the caption's word, ± standard error over objects.\n"
         "- **predictions**: evaluations of the network for one picture; **trainings**: forward and backward through "
         "it for the LoRA. **s / picture**: of processor time on a CPU (one thread), of wall time on a GPU. A LoRA is "
-        "one caption's own, so its rule makes one picture at a time. **MB**: beyond the loaded prior."
+        "one caption's own, so its rule makes one picture at a time. **MB**: the "
+        f"most memory beyond the loaded prior, of {result.size.batch} pictures at a time in every row."
     )
 
 

@@ -21,7 +21,7 @@ from training.estimate import Estimate
 
 @dataclass(frozen=True)
 class Row:
-    """A method's figures, what it took, and its most memory for one picture in MB (None: unknown)."""
+    """A method's figures, what it took, and its most memory in MB (None: unknown)."""
 
     figures: Figures
     made: Made

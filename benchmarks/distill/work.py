@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 
 import torch
 from torch import Tensor
@@ -35,13 +33,13 @@ def make(cell: Cell, cache: Path) -> None:
     """The cell's pictures, into the cache."""
     prior, count = counting(_prior(cell.machine, alone(cell.how)))
     with seconds_of_work(prior.device) as spent:
-        images = prior.decode(_draw(cell, prior, lambda run: None))
+        images = prior.decode(_draw(cell, prior))
     Outcome(
         as_bytes(images.float().cpu().numpy()), spent(), count.evaluations, count.trainings, where(prior.device)
     ).save(cell.file(cache))
 
 
-def _draw(cell: Cell, prior: Prior, on_step: Callable[[PictureRun], None]) -> Tensor:
+def _draw(cell: Cell, prior: Prior) -> Tensor:
     """x of the cell's pictures."""
     prompts = embed_pairs(prior, cell.pairs)
     generator = torch.Generator().manual_seed(cell.starts[0])
@@ -50,28 +48,28 @@ def _draw(cell: Cell, prior: Prior, on_step: Callable[[PictureRun], None]) -> Te
         return sample_ddim(prior, prompts.target, prompts.unconditional, generator, steps, scale)
     starts = [random_x(prior, 1, torch.Generator().manual_seed(seed)) for seed in cell.starts]
     picture = LatentPicture(prior, torch.cat(starts))
-    PictureRun(picture, prior, prompts, cell.how, cell.lr, generator).run(lambda run, size: on_step(run))
+    PictureRun(picture, prior, prompts, cell.how, cell.lr, generator).run(lambda run, size: None)
     return picture.x().detach()
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A step's wall time, and the peak memory of some steps in bytes beyond the loaded prior (None: unknown)."""
+    """A step's wall time and time of work in seconds, and the peak memory of some steps in bytes beyond the loaded
+    prior (None: unknown)."""
 
     seconds: float
+    work: float
     memory: int | None
 
 
 def probe(cell: Cell) -> Probe:
     """Of a cell with one stage, or of sampling. A first run warms up: what the libraries keep is not the rule's."""
     prior = _prior(cell.machine, alone(cell.how))
-    _draw(_shortened(cell, WARM_UP), prior, lambda run: None)
-    times = [_now(prior.device)]
-    with peak_memory(prior.device) as peak:
-        _draw(_shortened(cell, TIMED), prior, lambda run: times.append(_now(prior.device)))
-        if isinstance(cell.how, Sampling):
-            return Probe((_now(prior.device) - times[0]) / TIMED, peak())
-        return Probe(median(after - before for before, after in itertools.pairwise(times[1:])), peak())
+    _draw(_shortened(cell, WARM_UP), prior)
+    with peak_memory(prior.device) as peak, seconds_of_work(prior.device) as spent:
+        start = _now(prior.device)
+        _draw(_shortened(cell, TIMED), prior)
+        return Probe((_now(prior.device) - start) / TIMED, spent() / TIMED, peak())
 
 
 def _shortened(cell: Cell, steps: int) -> Cell:

@@ -40,7 +40,7 @@ demo: $(READY) ## turn the mushroom sketch into out/mushroom.glb and out/mushroo
 		-o out/mushroom.glb --preset draft
 
 test: setup ## the test suite
-	$(ONE_THREAD) $(BIN)/python -m pytest
+	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: setup ## the longer checks
 	$(ONE_THREAD) $(BIN)/python -m pytest -m "slow and not cuda"

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from distill.catalog import CATALOG
+from realify.cli import build_app
 from tests.distill.tiny_controlnet import save_tiny_controlnet
 from tests.distill.tiny_hub import Repository, TinyHub
 from tests.distill.tiny_stable_diffusion import save_tiny
@@ -25,6 +27,14 @@ def realify(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     settings = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     settings |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1", **environment}
     return subprocess.run([REALIFY, *arguments], capture_output=True, text=True, timeout=180, env=settings)
+
+
+def here(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which has torch imported already; for what does not depend on the environment."""
+    done = CliRunner().invoke(build_app(), arguments)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +141,7 @@ def test_checks_a_folder(model: Path) -> None:
 def test_checks_a_prior_with_a_controlnet_beside(model: Path, tmp_path: Path) -> None:
     save_tiny_controlnet(tmp_path / "depth", model)
     arguments = ["prior", "check", str(model), "--controlnet", str(tmp_path / "depth"), "--device", "cpu", "--json"]
-    assert json.loads(realify(*arguments).stdout)["finite"] is True
+    assert json.loads(here(*arguments).stdout)["finite"] is True
 
 
 @pytest.mark.cuda
@@ -144,7 +154,7 @@ def test_memory_on_cuda_is_what_was_allocated() -> None:
 def test_broken_files_are_told_in_words(tmp_path: Path, name: str) -> None:
     folder = save_tiny(tmp_path / "broken")
     (folder / name).write_bytes(b"\0 not what it was")
-    shown = realify("prior", "check", str(folder), "--device", "cpu")
+    shown = here("prior", "check", str(folder), "--device", "cpu")
     assert shown.returncode == 2 and "error: " in shown.stderr and "Traceback" not in shown.stderr
 
 
@@ -157,25 +167,25 @@ def test_numbers_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
     weights = load_file(file)
     weights["conv_out.bias"] = torch.full_like(weights["conv_out.bias"], float("nan"))
     save_file(weights, file, {"format": "pt"})
-    shown = realify("prior", "check", str(folder), "--device", "cpu")
+    shown = here("prior", "check", str(folder), "--device", "cpu")
     assert shown.returncode == 2 and "not finite" in shown.stderr and "NO" in shown.stdout
 
 
 def test_a_controlnet_is_no_prior_by_itself() -> None:
-    shown = realify("prior", "check", "controlnet-depth-sd15")
+    shown = here("prior", "check", "controlnet-depth-sd15")
     assert shown.returncode == 2 and "prior check sd15 --controlnet controlnet-depth-sd15" in shown.stderr
 
 
 @pytest.mark.parametrize("wrong", [["--device", "quantum"], ["--dtype", "float8"]])
 def test_unknown_devices_and_formats_name_the_known(wrong: list[str]) -> None:
-    shown = realify("prior", "check", "embedded", *wrong)
+    shown = here("prior", "check", "embedded", *wrong)
     assert shown.returncode == 2 and ("cpu" in shown.stderr or "bfloat16" in shown.stderr)
 
 
 def test_a_run_with_an_unknown_prior_names_the_aliases(tmp_path: Path) -> None:
     sketch = ROOT / "examples/sketches/mushroom.glb"
     out = str(tmp_path / "out.glb")
-    shown = realify("run", str(sketch), "-p", "a red mushroom", "-o", out, "--preset", "draft", "--prior", "sdlx")
+    shown = here("run", str(sketch), "-p", "a red mushroom", "-o", out, "--preset", "draft", "--prior", "sdlx")
     assert shown.returncode == 2 and "nearest first: sdxl" in shown.stderr
 
 
@@ -183,19 +193,19 @@ def test_a_run_with_an_unknown_prior_names_the_aliases(tmp_path: Path) -> None:
 
 
 def test_lists_what_the_embedded_prior_knows() -> None:
-    shown = realify("prior", "words")
+    shown = here("prior", "words")
     assert shown.returncode == 0
     lines = {line.split("  ")[0]: line for line in shown.stdout.splitlines() if "  " in line}
     assert "mushroom" in lines["objects"] and "red" in lines["colors"] and "side view" in lines["views"]
 
 
 def test_prints_json_for_programs() -> None:
-    groups = json.loads(realify("prior", "words", "--json").stdout)
+    groups = json.loads(here("prior", "words", "--json").stdout)
     assert {"objects", "colors", "materials", "views", "backgrounds"} <= groups.keys()
 
 
 def test_a_prior_without_a_card_knows_no_list(tmp_path: Path) -> None:
-    assert "write freely" in realify("prior", "words", str(tmp_path)).stdout
+    assert "write freely" in here("prior", "words", str(tmp_path)).stdout
 
 
 def test_a_missing_prior_says_how_to_get_it(tmp_path: Path) -> None:

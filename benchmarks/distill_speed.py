@@ -1,5 +1,5 @@
 """What a step of a picture takes beside the prior's own predictions, and what the prior's settings of speed are
-worth. `python -m benchmarks.distill_speed [--quick]`
+worth. `python -m benchmarks.distill_speed [--quick] [--no-compile]`
 
 The embedded prior. Steps and bare predictions, or settings, take turns in one run, so that both see the same
 minutes; ratios are of the best times. Target: a step at most 1.1 of its predictions.
@@ -41,7 +41,6 @@ SETTINGS: Mapping[str, PriorOptions] = {
     "attention=efficient": PriorOptions(attention="efficient"),
     "attention=cudnn": PriorOptions(attention="cudnn"),
     "compile": PriorOptions(compile=True),
-    "compile, channels_last": PriorOptions(compile=True, channels_last=True),
 }
 DTYPES = ("float32", "bfloat16", "float16")
 SLOW_DTYPES = {"cpu": ("float16",)}  # no processor of ours multiplies it; a forward pass takes seconds
@@ -146,18 +145,21 @@ def by_turns(calls: Mapping[str, Callable[[], object]], clock: Clock, count: int
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("`")[0])
     parser.add_argument("--quick", action="store_true", help="few turns, nothing compiled: only to see that it runs")
-    quick = parser.parse_args().quick
+    parser.add_argument("--no-compile", dest="compile", action="store_false", help="torch.compile takes minutes")
+    options = parser.parse_args()
+    quick = options.quick
     torch.set_num_threads(1)
     count = 3 if quick else 30
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     batches = BATCHES[:1] if quick else BATCHES
-    settings = [name for name, options in SETTINGS.items() if not (quick and options.compile)]
     note = " QUICK: not the figures" if quick else ""
     steps, rows = [], []
     for device in devices:
         prior = load_prior("embedded", device)
         steps += [step_row(prior, rule, pictures, count) for rule in ("sds", "bridge") for pictures in batches]
         for pictures in batches:
+            compiled = options.compile and pictures == BATCHES[-1]  # once is enough: it takes minutes of a CPU
+            settings = [name for name, wanted in SETTINGS.items() if compiled or not wanted.compile]
             rows += setting_rows(device, pictures, count, settings)
     ms = f"{yardstick_ms():.1f}"
     steps.append(["yardstick: 1024³ float32 product", "cpu", "float32", "", ms, "", "", "", ""])

@@ -2,9 +2,9 @@
 
 Films take their share of the light, one after the other, so the overlay is the product of base and rotator in linear
 light. (In sRGB values it would be nearly the same, since a power of a product is the product of the powers; only the
-darkest tones differ.) A product of two pictures is dark: midtone on midtone keeps a twentieth of the light. A light box is
-therefore `brightness` times as bright as the paper that a picture is judged on, and what is brighter than white
-saturates softly, tanh, as in film; a hard limit would take the gradient away. Both, with brightness 3 and on
+darkest tones differ.) A product of two pictures is dark: midtone on midtone keeps a twentieth of the light. A light
+box is therefore `brightness` times as bright as the paper that a picture is judged on, and what is brighter than
+white saturates softly, tanh, as in film; a hard limit would take the gradient away. Both, with brightness 3 and on
 sRGB values, are those of the first such illusions (Burgert et al., Diffusion Illusions, 2023).
 """
 

@@ -23,6 +23,7 @@ from distill.picture import LatentPicture, Picture, PixelPicture, random_x
 from distill.picture_run import PictureRun
 from distill.rule import NonFiniteGradient
 from realify.atomic import write_atomic
+from realify.checkpoint import NAME as CHECKPOINT
 from realify.checkpoint import discard_checkpoint, load_checkpoint, save_checkpoint
 from realify.events import Event, Stage, Stopped, Ticker
 from realify.image_files import png_bytes
@@ -118,7 +119,7 @@ class ImageRun:
         if self.resume:
             self._go_on()
         else:
-            self._begin(start)
+            notes += self._begin(start)
         self.ticker.tick(*self._place())
         self._told = 0
         self._warn(*notes, *told)
@@ -143,11 +144,18 @@ class ImageRun:
             return LatentPicture(prior, x)
         return PixelPicture(prior, prior.decode(x) if start is None else start)
 
-    def _begin(self, start: Tensor | None) -> None:
+    def _begin(self, start: Tensor | None) -> list[str]:
+        """Makes the run's folder, or an earlier run's there its own, and tells of that."""
+        earlier = (self.folder / CHECKPOINT).exists()
         save_job(self.folder, self.job)
         discard_checkpoint(self.folder)
         if start is not None:
             write_atomic(self.folder / INPUT, png_bytes(to_image(start[0]), "", {}))
+        return (
+            ["a stopped run in the same folder is started over (--resume would have gone on with it)"]
+            if earlier
+            else []
+        )
 
     def _go_on(self) -> None:
         """To where the checkpoint was taken; a run that was killed before its first begins anew."""

@@ -17,6 +17,7 @@ from distill.rules import RULES
 from realify.image_files import PAPER, TILE, sheet
 from realify.image_job import ImageJob
 from realify.image_prompts import plan
+from tests.distill.tiny_mvdream import save_tiny_mvdream
 from tests.realify.image_jobs import about, image, pixels
 
 ROOT = Path(__file__).parents[2]
@@ -214,6 +215,16 @@ def test_what_the_prior_or_the_rule_lacks_is_told_with_what_there_is(
     assert done.code == 2
     assert told in done.told
     assert not list(tmp_path.iterdir()), "something was written"
+
+
+def test_a_prior_of_several_views_draws_them_on_one_canvas_and_paints_nothing(painting: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "prior", tmp_path / "out.png"
+    save_tiny_mvdream(folder)
+    done = image("text", "a cup", "-o", out, "--prior", folder, "--rule", "sds", *FEW, "--json")
+    assert done.code == 0, done.told
+    assert done.made["nfe"] == 8 and size_of(out)[0] == load_prior(str(folder)).style.resolution
+    done = image("paint", painting, "a cup", "-o", out, "--prior", folder)
+    assert done.code == 2 and "draws 4 views" in done.told and "realify image text" in done.told
 
 
 def test_the_folder_of_something_else_is_left_alone(tiny_prior: Path, tmp_path: Path) -> None:

@@ -122,6 +122,14 @@ def test_a_killed_run_without_a_checkpoint_begins_anew(
     assert job.out.read_bytes() == Path(whole_of("bridge").files[0]).read_bytes()
 
 
+def test_a_stopped_run_that_is_not_resumed_is_started_over_with_a_word(tiny_prior: Path, tmp_path: Path) -> None:
+    job = job_on(tiny_prior, tmp_path, "sds")
+    with pytest.raises(StoppedEarly):
+        run(job, stop=lambda asked: asked == 4)
+    assert "is started over" in run(job).warnings[0] and about(job.out)["done"] == 10
+    assert not any("started over" in warning for warning in run(job).warnings)
+
+
 def test_what_is_finished_or_broken_is_not_gone_on_with(tiny_prior: Path, tmp_path: Path) -> None:
     job = job_on(tiny_prior, tmp_path, "sds")
     run(job)

@@ -26,7 +26,7 @@ SD21 = CATALOG["sd21"].sources[0]
 def realify(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     settings = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     settings |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1", **environment}
-    return subprocess.run([REALIFY, *arguments], capture_output=True, text=True, timeout=180, env=settings)
+    return subprocess.run([REALIFY, *arguments], capture_output=True, text=True, timeout=900, env=settings)
 
 
 def here(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -48,7 +48,7 @@ class Size:
 
 # Around the paper's learning rate; fewer steps need a larger one to get anywhere.
 CUDA = Size(captions=128, seeds=3, steps=2500, lrs=(0.005, 0.01, 0.02), full_captions=32, ablated=128, batch=32)
-CPU = Size(captions=32, seeds=2, steps=200, lrs=(0.04,), full_captions=8, ablated=8, swept=4, path_steps=5)
+CPU = Size(captions=32, seeds=2, steps=200, lrs=(0.02, 0.04), full_captions=8, ablated=8, swept=8, path_steps=5)
 QUICK = Size(
     captions=2,
     seeds=1,

@@ -29,7 +29,9 @@ def read_diffusion(folder: Path) -> tuple[NoiseSchedule, Parametrization]:
     predicts = scheduler.config["prediction_type"]
     if predicts not in ("epsilon", "v_prediction", "sample"):
         raise PriorError(f"{folder}: its scheduler predicts {predicts!r}, not epsilon, v_prediction or sample")
-    return NoiseSchedule.from_alphas_cumprod(scheduler.alphas_cumprod.clamp(min=SMALLEST_ALPHA_BAR)), predicts
+    alphas_cumprod = scheduler.alphas_cumprod
+    alphas_cumprod = alphas_cumprod.where(alphas_cumprod > 0, SMALLEST_ALPHA_BAR)
+    return NoiseSchedule.from_alphas_cumprod(alphas_cumprod), predicts
 
 
 def read_flow(folder: Path) -> NoiseSchedule:

@@ -195,6 +195,8 @@ class PairCode(BaseModel):
 
     code: str
     seconds: float
+    addresses: list[str] = Field([], description="Where another device finds the server's page; none on loopback.")
+    fingerprint: str | None = Field(None, description="SHA-256 of the certificate, as a browser's warning shows it.")
 
 
 class Health(BaseModel):

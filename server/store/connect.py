@@ -27,6 +27,7 @@ def open_writing(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA fullfsync = ON")  # macOS: flushes the drive's own cache as well
         db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA temp_store = MEMORY")  # savepoints spill nothing into files: those may have no room
         db.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
     except (sqlite3.Error, OSError) as err:
         raise StoreError(

@@ -51,10 +51,11 @@ def make_ballast(folders: Folders, size: int = BALLAST_BYTES) -> bool:
 
 
 def release_ballast(folders: Folders) -> bool:
-    """Gives it up. Says whether there was one."""
+    """Gives it up. Says whether there was one that could be."""
     try:
         folders.ballast.unlink()
-    except FileNotFoundError:
+    except OSError as err:
+        log.warning("there is no ballast to give up: %s", err)
         return False
     return True
 

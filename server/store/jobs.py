@@ -84,7 +84,7 @@ def insert(db: sqlite3.Connection, new: NewRow, batch: str | None = None) -> Job
 
 def require_room(db: sqlite3.Connection, new: int, limit: int) -> None:
     """Raises Problem 429 if the queue would hold more than `limit` jobs."""
-    queued = db.execute("SELECT count(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
+    queued = db.execute("SELECT jobs FROM tallies WHERE state = 'queued'").fetchone()[0]
     if queued + new > limit:
         raise Problem(
             429,
@@ -102,14 +102,14 @@ def page(
 
     One branch for each state: each reads `limit` rows at most from its index, however many there are.
     """
-    conditions = ["id < :after" if after else "1"]
+    common = f"SELECT {JOB_COLUMNS} FROM jobs WHERE {'id < :after' if after else '1'}"
     if batch is not None:
-        conditions.append("batch = :batch")
-    branches = [
-        f"SELECT * FROM (SELECT {JOB_COLUMNS} FROM jobs WHERE {' AND '.join([*conditions, *more])}"
-        " ORDER BY id DESC LIMIT :limit)"
-        for more in ([[f"state = '{state}'"] for state in STATES if state in states] if states else [[]])
-    ]
+        common += " AND batch = :batch"
+    if states or batch is not None:
+        wanted = [f" AND state = '{state}'" for state in STATES if not states or state in states]
+    else:
+        wanted = [""]
+    branches = [f"SELECT * FROM ({common}{more} ORDER BY id DESC LIMIT :limit)" for more in wanted]
     rows = db.execute(
         f"{' UNION ALL '.join(branches)} ORDER BY id DESC LIMIT :limit",
         {"after": after, "batch": batch, "limit": limit + 1},
@@ -129,8 +129,10 @@ def place(db: sqlite3.Connection, job_id: str) -> int | None:
 
 def counts(db: sqlite3.Connection, batch: str | None = None) -> dict[JobState, int]:
     """How many jobs are in each state, of one batch or of all."""
-    condition = "" if batch is None else "WHERE batch = :batch"
-    rows = db.execute(f"SELECT state, count(*) FROM jobs {condition} GROUP BY state", {"batch": batch})
+    if batch is None:
+        rows = db.execute("SELECT state, jobs FROM tallies")
+    else:
+        rows = db.execute("SELECT state, count(*) FROM jobs WHERE batch = ? GROUP BY state", (batch,))
     return dict.fromkeys(STATES, 0) | dict(tuple(row) for row in rows)
 
 

@@ -51,6 +51,7 @@ async def delete_job(store: Store, folders: Folders, job_id: str) -> JobRow:
         await asyncio.to_thread(remove_job_files, folders, job_id)
         row = await store.remove(job_id)
     await asyncio.to_thread(remove_job_files, folders, job_id)
+    await asyncio.to_thread(disk.make_ballast, folders)
     return row
 
 

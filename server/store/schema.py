@@ -36,10 +36,23 @@ SCRIPTS: Sequence[str] = (
         CHECK ((state = 'done') = (result_attempt IS NOT NULL))
     );
     CREATE INDEX jobs_by_state ON jobs (state, id);
-    CREATE INDEX jobs_by_batch ON jobs (batch, id) WHERE batch IS NOT NULL;
+    CREATE INDEX jobs_by_batch ON jobs (batch, state, id) WHERE batch IS NOT NULL;
     CREATE INDEX jobs_by_sketch ON jobs (sketch);
     CREATE INDEX jobs_by_finish ON jobs (finished) WHERE finished IS NOT NULL;
     CREATE INDEX queue ON jobs (priority DESC, rank, id) WHERE state = 'queued';
+    CREATE TABLE tallies (state TEXT PRIMARY KEY, jobs INTEGER NOT NULL);  -- counting them takes too long each time
+    INSERT INTO tallies VALUES
+        ('queued', 0), ('running', 0), ('cancelling', 0), ('cancelled', 0), ('failed', 0), ('done', 0), ('dead', 0);
+    CREATE TRIGGER job_came AFTER INSERT ON jobs BEGIN
+        UPDATE tallies SET jobs = jobs + 1 WHERE state = new.state;
+    END;
+    CREATE TRIGGER job_went AFTER DELETE ON jobs BEGIN
+        UPDATE tallies SET jobs = jobs - 1 WHERE state = old.state;
+    END;
+    CREATE TRIGGER job_changed AFTER UPDATE OF state ON jobs WHEN new.state != old.state BEGIN
+        UPDATE tallies SET jobs = jobs - 1 WHERE state = old.state;
+        UPDATE tallies SET jobs = jobs + 1 WHERE state = new.state;
+    END;
     CREATE TABLE submissions (  -- what an Idempotency-Key stood for
         key TEXT PRIMARY KEY, body_sha TEXT NOT NULL,
         job TEXT REFERENCES jobs (id) ON DELETE CASCADE, batch TEXT REFERENCES batches (id) ON DELETE CASCADE

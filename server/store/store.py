@@ -55,8 +55,8 @@ class Store:
         self._readers.close()
         self._writer.close()
 
-    async def _write(self, work: Callable[..., T], *given: Any) -> T:
-        return await asyncio.wrap_future(self._writer.submit(lambda db: work(db, *given)))
+    async def _write(self, work: Callable[..., T], *given: Any, relieved: bool = False) -> T:
+        return await asyncio.wrap_future(self._writer.submit(lambda db: work(db, *given), relieved))
 
     def _read(self, work: Callable[..., T], *given: Any) -> T:
         with self._readers.lend() as db:
@@ -121,7 +121,7 @@ class Store:
 
     async def remove(self, job_id: str) -> JobRow:
         """Forgets a job; its files are for retention.delete_job. Raises Problem 404 unknown_job, 409 running."""
-        return await self._write(jobs.remove, job_id)
+        return await self._write(jobs.remove, job_id, relieved=True)
 
     def paused(self) -> bool:
         """Whether no job is to be started."""
@@ -189,7 +189,7 @@ class Store:
 
     async def remove_upload(self, sha256: str) -> bool:
         """Forgets an upload; False if a job has it (its files must stay then) or it is not there."""
-        return await self._write(uploads.remove, sha256)
+        return await self._write(uploads.remove, sha256, relieved=True)
 
     def batch(self, batch_id: str) -> BatchRow | None:
         """The batch with its jobs' ids, or None."""
@@ -219,7 +219,7 @@ class Store:
 
     async def prune_events(self, before: float) -> int:
         """Removes the progress events of jobs that ended before that time; returns how many."""
-        return await self._write(events.prune, before)
+        return await self._write(events.prune, before, relieved=True)
 
     def listen(self, callback: Listener) -> Callable[[], None]:
         """Calls back after each commit with its events, from the writing thread, in order. Returns the way to stop."""

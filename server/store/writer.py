@@ -34,6 +34,7 @@ class _Task:
 
     work: Work
     future: Future[Any]
+    relieved: bool  # it may use up the last reserve of disk space
     value: Any = None
     error: Exception | None = None
 
@@ -45,7 +46,8 @@ class _Task:
 
 
 class Writer:
-    """`relief` frees some disk space and says whether it could; `after_commit` sees the connection after each."""
+    """`relief` frees the last reserve of disk space and says whether it could; `after_commit` sees the connection
+    after each commit."""
 
     def __init__(
         self,
@@ -63,13 +65,14 @@ class Writer:
         self._thread = threading.Thread(target=self._loop, name="store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+    def submit(self, work: Callable[[sqlite3.Connection], T], relieved: bool = False) -> Future[T]:
         """Runs `work` in a transaction; the future is resolved once that is on the disk.
 
         An exception undoes this work alone. It may be run twice (the first time undone), so it changes nothing but
-        the database. The future raises Problem 507 if the disk is full.
+        the database. The future raises Problem 507 if the disk is full; with `relieved`, what makes room again, only
+        if the last reserve was not enough either.
         """
-        task = _Task(work, Future())
+        task = _Task(work, Future(), relieved)
         with self._lock:
             if self._closed:
                 raise StoreError("The store is closed.", "The server is shutting down: ask again when it runs.")
@@ -109,30 +112,48 @@ class Writer:
         return tasks, False
 
     def _write(self, tasks: list[_Task]) -> None:
-        """Commits the tasks and resolves them: together; if that fails, once more with relief; then each alone."""
+        """Commits the tasks and resolves them: together, or each alone if that fails."""
         if not tasks:
             return
-        try:
-            self._commit(tasks)
-        except sqlite3.Error as err:
-            if _disk_trouble(err) and self._relief():
-                log.warning("the disk is full: the ballast was given up, trying again")
-                return self._write(tasks)
-            if len(tasks) > 1:
-                for task in tasks:
-                    self._write([task])
-                return None
-            tasks[0].error = _told(err)
-            log.error("the database could not be written: %s", err)
+        error = self._try(tasks)
+        if error is not None and len(tasks) > 1 and not _is(error, sqlite3.SQLITE_BUSY):
+            for task in tasks:
+                self._write([task])
+            return
+        if _disk_trouble(error):
+            error = self._try_with_room(tasks)
+        if error is not None:
+            log.error("the database could not be written: %s", error)
         for task in tasks:
+            task.error = task.error if error is None else _told(error)
             task.resolve()
         try:
             self._after_commit(self._db)
         except Exception:
             log.exception("telling of a commit failed; the commit itself stands")
 
+    def _try_with_room(self, tasks: list[_Task]) -> Exception | None:
+        """Once more with the log's own room, which is free to write over when all of it is in the database; then,
+        for what makes room again, with the last reserve."""
+        self._checkpoint("PASSIVE")
+        error = self._try(tasks)
+        if _disk_trouble(error) and all(task.relieved for task in tasks) and self._relief():
+            log.warning("the disk is full: the last reserve was given up")
+            error = self._try(tasks)
+        return error
+
+    def _try(self, tasks: list[_Task]) -> Exception | None:
+        """Commits the tasks; what went wrong with the transaction as a whole."""
+        try:
+            self._commit(tasks)
+        except Exception as err:
+            return err
+        return None
+
     def _commit(self, tasks: list[_Task]) -> None:
         """One transaction. Raises sqlite3.Error if it failed as a whole; then nothing of it was written."""
+        if self._db.in_transaction:  # a rollback failed, too
+            self._db.execute("ROLLBACK")
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for task in tasks:
@@ -152,7 +173,7 @@ class Writer:
             task.value = task.work(self._db)
         except Exception as err:
             # A full disk undoes the whole transaction, in SQLite or here: it is no fault of this one's.
-            if isinstance(err, sqlite3.Error) and (_disk_trouble(err) or not self._db.in_transaction):
+            if _disk_trouble(err) or not self._db.in_transaction:
                 raise
             task.error = err
             self._db.execute("ROLLBACK TO task")
@@ -167,17 +188,30 @@ class Writer:
         self._commits = 0
 
 
-def _disk_trouble(err: sqlite3.Error) -> bool:
+def _is(err: Exception | None, *codes: int) -> bool:
+    return isinstance(err, sqlite3.Error) and getattr(err, "sqlite_errorcode", 0) & 0xFF in codes
+
+
+def _disk_trouble(err: Exception | None) -> bool:
     """Whether the disk is full or does not take what is written."""
-    return getattr(err, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    return _is(err, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
-def _told(err: sqlite3.Error) -> Exception:
-    if not _disk_trouble(err):
-        return err
-    return Problem(
-        507,
-        "disk_full",
-        f"The server's disk does not take what is written ({err}), so nothing was changed.",
-        "Delete jobs that are no longer needed, or make room on the server's disk.",
-    )
+def _told(err: Exception) -> Exception:
+    """The error as a client is to read it."""
+    if _disk_trouble(err):
+        return Problem(
+            507,
+            "disk_full",
+            f"The server's disk does not take what is written ({err}), so nothing was changed.",
+            "Delete jobs that are no longer needed, or make room on the server's disk.",
+        )
+    if _is(err, sqlite3.SQLITE_BUSY):
+        return Problem(
+            503,
+            "database_busy",
+            "Another program writes in the server's database, so nothing was changed.",
+            "Close that program on the server and ask again.",
+            {"Retry-After": "5"},
+        )
+    return err

@@ -20,12 +20,11 @@ from rich.table import Table
 
 from realify import __version__
 from realify.events import Stopped
+from realify.own_errors import is_own, message_and_fix
 from realify.progress import Interrupt, ProgressView
 from realify.run_folder import Job, holds_run, load_job, log_to, save_job
 from realify.setting_fields import SettingsError, shown
 from realify.settings import PRESETS, Settings, apply, describe, preset, to_dict
-
-_PACKAGES = ("distill", "realify", "sdf_fit", "server")
 
 Text = str | None
 SketchFile = Annotated[Path | None, typer.Argument(help="GLB, glTF, OBJ, PLY or STL.", metavar="SKETCH")]
@@ -150,19 +149,15 @@ def settings_from(preset_name: str | None, changes: dict[str, Any]) -> Settings:
 
 @contextmanager
 def told_errors(console: Console, debug: bool) -> Iterator[None]:
-    """Tells an error of our own kinds in a red line, and its fix in a second; exit code 2.
-
-    The packages define an exception only for what a user can mend; every other one is a fault and keeps its
-    traceback.
-    """
+    """Tells an error of our own kinds in a red line, and its fix in a second; exit code 2."""
     try:
         yield
     except Exception as error:
-        if debug or type(error).__module__.partition(".")[0] not in _PACKAGES:
+        if debug or not is_own(error):
             raise
-        message = getattr(error, "message", str(error))
+        message, fix = message_and_fix(error)
         console.print(f"error: {message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-        if fix := getattr(error, "fix", ""):
+        if fix:
             console.print(fix, markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 
@@ -67,6 +67,12 @@ class Result:
     warnings: tuple[str, ...]
 
 
+class PriorLoader(Protocol):
+    """distill.load.load_prior, or one that keeps what it loaded for the next job (server/worker/warm_prior.py)."""
+
+    def __call__(self, name: str, device: str, dtype: str, *, revision: str | None, options: PriorOptions) -> Prior: ...
+
+
 def run(
     sketch_file: Path,
     prompt: str,
@@ -74,18 +80,27 @@ def run(
     folder: Path,
     on_event: Callable[[Event], None],
     should_stop: Callable[[], bool],
+    *,
+    name: str | None = None,
+    load: PriorLoader = load_prior,
+    on_checkpoint: Callable[[], None] | None = None,
+    keep_checkpoint: bool = False,
 ) -> Result:
     """The whole job in its run folder, going on from the folder's checkpoint if there is one.
+
+    `name` is the object's in the GLB, the sketch file's if None; on_checkpoint() hears of each checkpoint once it is
+    on disk; keep_checkpoint leaves the last one there, for a caller who has yet to put the result in its place.
 
     Raises realify.events.Stopped once should_stop() said so (from the first distillation step on with a
     checkpoint on disk), and the parts' own errors: SketchError, PromptError, MissingPrior, NonFiniteError, …
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = load_checkpoint(folder)
-    tools = _tools(settings, Watch(settings, folder, on_event, should_stop))
+    tools = _tools(settings, Watch(settings, folder, on_event, should_stop, on_checkpoint))
     sketch = _read(sketch_file, tools)
+    sketch = replace(sketch, name=name or sketch.name)
     # before the fit, so that a missing prior, or a prompt or settings it cannot use, is known at once
-    prior = _load_prior(tools)
+    prior = _load_prior(load, tools)
     plans = plan_stages(settings, prior.style.defaults)
     prompts = PromptTable(prior, prompt)
     tools.watch.warn(*sketch.warnings, *prompts.warnings, *prior.notes)
@@ -93,7 +108,8 @@ def run(
     body = _restore(checkpoint, tools) if checkpoint else _fit(sketch, tools)
     _distil(sketch, body, plans, prior, prompts, checkpoint, tools)
     result = _finish(sketch, body, prompt, tools)
-    discard_checkpoint(folder)
+    if not keep_checkpoint:
+        discard_checkpoint(folder)
     return result
 
 
@@ -126,7 +142,7 @@ def _read(file: Path, tools: Tools) -> Sketch:
     return sketch
 
 
-def _load_prior(tools: Tools) -> Prior:
+def _load_prior(load: PriorLoader, tools: Tools) -> Prior:
     wanted = tools.settings.prior
     options = PriorOptions(
         compile=wanted.compile,
@@ -135,7 +151,7 @@ def _load_prior(tools: Tools) -> Prior:
         controlnet=wanted.controlnet,
         controlnet_scale=wanted.controlnet_scale,
     )
-    prior = load_prior(wanted.name, str(tools.device), wanted.dtype, revision=wanted.revision or None, options=options)
+    prior = load(wanted.name, str(tools.device), wanted.dtype, revision=wanted.revision or None, options=options)
     if options != PriorOptions():
         # of the size of a step under two prompts, for which torch.compile then has its code
         try_options(prior, options, 2 * count_pictures(tools.settings.render, prior.views))

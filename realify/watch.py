@@ -28,8 +28,10 @@ class Watch:
         folder: Path,
         on_event: Callable[[Event], None],
         should_stop: Callable[[], bool],
+        on_checkpoint: Callable[[], None] | None = None,
     ) -> None:
         self.settings, self.folder, self._should_stop = settings, folder, should_stop
+        self._on_checkpoint = on_checkpoint
         self.warnings: list[str] = []
         self._saved = time.monotonic()
         totals = {"read": 1, "fit": settings.fit.steps, "sds": settings.sds.steps}
@@ -78,6 +80,8 @@ class Watch:
     def _save(self, run: StageRun) -> None:
         save_checkpoint(self.folder, run.state())
         self._saved = time.monotonic()
+        if self._on_checkpoint:
+            self._on_checkpoint()
 
     def _stop_if_asked(self) -> None:
         if self._should_stop():

@@ -6,8 +6,8 @@ here: a segfault, a hang or a flood of memory costs the caller one ChildError in
 
 The child is `python -m sdf_fit.capped_child FOLDER`; arguments and results travel as .npz files in FOLDER, a
 temporary folder of this call, and are never unpickled. Inside, an audit hook refuses sockets, sub-processes,
-and files outside the interpreter's own libraries, FOLDER and the one `readable` folder. The hook guards
-against honest libraries that follow a link out of a file (a texture's URL, a path with ..), not against
+and files outside the interpreter's own libraries, FOLDER, and the `readable` and `writable` folders of the call. The
+hook guards against honest libraries that follow a link out of a file (a texture's URL, a path with ..), not against
 hostile native code.
 """
 
@@ -67,7 +67,13 @@ class ChildError(RuntimeError):
 
 
 def run_capped(
-    target: str, values: dict[str, Value], *, memory_bytes: int, seconds: float, readable: Path | None = None
+    target: str,
+    values: dict[str, Value],
+    *,
+    memory_bytes: int,
+    seconds: float,
+    readable: Path | None = None,
+    writable: Path | None = None,
 ) -> dict[str, Any]:
     """Call `module:function(**values)` in a capped child and return the dict that it returns.
 
@@ -77,6 +83,7 @@ def run_capped(
         memory_bytes: cap on the child's memory (address space on Linux; resident memory everywhere, polled).
         seconds: wall-clock limit, start of the interpreter (about half a second) included.
         readable: a folder whose files the child may read besides Python's own.
+        writable: a folder in which it may make files (and read them).
 
     Raises:
         ChildError: the child died, ran out of memory or time, or raised.
@@ -89,6 +96,7 @@ def run_capped(
             "memory_bytes": int(memory_bytes),
             "cpu_seconds": int(seconds) + 5,
             "readable": str(readable.resolve()) if readable else "",
+            "writable": str(writable.resolve()) if writable else "",
         }
         (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
         with open(folder / "log.txt", "wb") as log:
@@ -200,10 +208,10 @@ def _limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _install_guard(folder: Path, readable: str) -> None:
+def _install_guard(folder: Path, readable: str, writable: str) -> None:
     """Refuse by audit hook (PEP 578): network, sub-processes, reading outside the roots, writing outside
-    `folder`."""
-    real_folder = os.path.realpath(folder)
+    `folder` and `writable`."""
+    own = [os.path.realpath(each) for each in (folder, *filter(None, [writable]))]
     libraries = (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))
     roots = {os.path.realpath(root) for root in (*libraries, *filter(None, [readable]))}
     code_roots = {
@@ -229,7 +237,7 @@ def _install_guard(folder: Path, readable: str) -> None:
             return
         path = os.path.realpath(os.fsdecode(arguments[0]))
         wants_write = bool((arguments[2] or 0) & writing) or any(c in (arguments[1] or "") for c in "wax+")
-        if path == os.devnull or inside(path, real_folder):
+        if path == os.devnull or any(inside(path, each) for each in own):
             return
         if wants_write or not readable_path(path):
             verb = "writing" if wants_write else "reading"
@@ -246,7 +254,7 @@ def _main(folder: Path) -> None:
     try:
         values = _load(folder / "values.npz")
         _limit_resources(order["memory_bytes"], order["cpu_seconds"])
-        _install_guard(folder, order["readable"])
+        _install_guard(folder, order["readable"], order["writable"])
         module, function = order["target"].split(":")
         _save(folder / "result.npz", getattr(importlib.import_module(module), function)(**values))
     except Exception as error:  # whatever it is, the parent has to hear of it

@@ -82,10 +82,14 @@ def read_sketch(
     if not (math.isfinite(scale) and scale > 0 and math.isfinite(front)):
         raise ValueError(f"scale is {scale}, wanted above 0; front is {front}, wanted degrees")
     path, limits = Path(path), limits or Limits()
-    _check_file(path, limits)
-    parsed = _parse(path, limits)
-    _check_arrays(parsed, limits)
+    return arrange(parse_capped("sdf_fit.sketch_parsing:parse", path, limits), path, up, scale, front, limits)
 
+
+def arrange(
+    parsed: dict[str, Any], path: Path, up: str, scale: float, front: float, limits: Limits
+) -> Sketch:
+    """A sketch from the arrays that its file was parsed into (Parts.as_arrays); else as `read_sketch`."""
+    _check_arrays(parsed, limits)
     suffix = path.suffix.lower()
     z_up = up == "z" or (up == "auto" and suffix == ".stl")
     world_from_file = (Y_FROM_Z if z_up else np.eye(4)) * np.array([[scale], [scale], [scale], [1.0]])
@@ -131,13 +135,14 @@ def _check_file(path: Path, limits: Limits) -> None:
         raise SketchError("too_large", message, "Export fewer strokes at once, or raise the limit.")
 
 
-def _parse(path: Path, limits: Limits) -> dict[str, Any]:
-    """The child's arrays (see Parts.as_arrays); every way in which it can fail as a SketchError."""
+def parse_capped(target: str, path: Path, limits: Limits) -> dict[str, Any]:
+    """What `target` makes of the file in the capped child; every way in which it can fail as a SketchError."""
+    _check_file(path, limits)
     path = path.resolve()
     order = {"path": str(path), "max_vertices": limits.vertices, "max_faces": limits.faces}
     try:
         return run_capped(
-            "sdf_fit.sketch_parsing:parse",
+            target,
             order,
             memory_bytes=limits.memory_bytes,
             seconds=limits.seconds,

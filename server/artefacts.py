@@ -1,0 +1,97 @@
+"""What files a job has to show: their names on the outside, and where they lie."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+from server.folders import Folders
+from server.store.rows import JobRow, UploadRow
+
+PUBLISHED = {
+    "result.glb": "model/gltf-binary",
+    "sheet.png": "image/png",
+    "turntable.webp": "image/webp",
+}  # there once the job is done, and not before
+TYPES = {
+    **PUBLISHED,
+    "preview.png": "image/png",
+    "log.txt": "text/plain; charset=utf-8",
+    "settings.json": "application/json",
+}
+SKETCH_TYPES = {
+    ".glb": "model/gltf-binary",
+    ".obj": "model/obj",
+    ".ply": "application/octet-stream",
+    ".stl": "model/stl",
+    ".zip": "application/zip",
+}
+NAMES = (*TYPES, "sketch")
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A file, what it is, and what a browser saves it as."""
+
+    path: Path
+    media_type: str
+    disposition: str
+
+
+def find(row: JobRow, upload: UploadRow | None, folders: Folders, name: str) -> Artefact | None:
+    """The artefact of that name if the job may have it now; its file can still be missing."""
+    if name == "sketch":
+        return _sketch(row, upload, folders)
+    path = _path(row, folders, name)
+    if path is None:
+        return None
+    how = "attachment" if name == "result.glb" else "inline"
+    return Artefact(path, TYPES[name], f"{how}; {_filename(row.name, name)}")
+
+
+def present(row: JobRow, upload: UploadRow | None, folders: Folders) -> list[str]:
+    """The names whose files are there."""
+    found = {name: find(row, upload, folders, name) for name in NAMES if name != "settings.json"}
+    there = {name for name, artefact in found.items() if artefact and artefact.path.is_file()}
+    return [name for name in NAMES if name in there or name == "settings.json"]
+
+
+def settings_json(row: JobRow) -> bytes:
+    """settings.json, which every job has from the first."""
+    return (json.dumps(row.full_settings, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def preview_address(job_id: str, preview: str | None) -> str | None:
+    """Where the newest preview is; another address for each, so that a page sees that there is a new one."""
+    if preview is None:
+        return None
+    return f"/v1/jobs/{job_id}/artefacts/preview.png?at={quote(PurePosixPath(preview).stem)}"
+
+
+def _path(row: JobRow, folders: Folders, name: str) -> Path | None:
+    if row.result_attempt is not None:
+        return folders.attempt(row.id, row.result_attempt) / name if name in TYPES else None
+    if name == "log.txt" and row.attempt > 0:
+        return folders.attempt(row.id, row.attempt) / name
+    if name == "preview.png" and row.preview is not None:
+        return folders.attempt(row.id, row.attempt) / row.preview
+    return None
+
+
+def _sketch(row: JobRow, upload: UploadRow | None, folders: Folders) -> Artefact | None:
+    if upload is None:
+        return None
+    path = folders.upload(row.sketch) / f"sketch{upload.suffix}"
+    return Artefact(path, SKETCH_TYPES[upload.suffix], f"attachment; {_filename(row.name, path.name)}")
+
+
+def _filename(job_name: str, name: str) -> str:
+    """NAME.glb for the result, NAME-preview.png and so on for the others, as a header says it."""
+    stem = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]+', "_", job_name).strip(" .")[:100] or "realify"
+    what, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix
+    whole = stem + suffix if what == "result" else f"{stem}-{what}{suffix}"
+    plain = whole.encode("ascii", "replace").decode().replace("?", "_")
+    return f"filename=\"{plain}\"; filename*=UTF-8''{quote(whole, safe='')}"

@@ -1,0 +1,104 @@
+"""Jobs: handed in, listed, cancelled, started over, moved in the queue, deleted."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+
+from server.models import ErrorBody, Job, JobList, JobState, NewJob, Priority
+from server.parts import Parts, TheParts
+from server.problem import Problem
+from server.store.disk import require_space
+from server.store.retention import delete_job
+from server.store.rows import JobRow
+from server.submit import body_sha, new_row
+from server.views import answer, job_view
+
+router = APIRouter(tags=["jobs"])
+NOT_THERE = {404: {"model": ErrorBody}}
+NOT_NOW = {**NOT_THERE, 409: {"model": ErrorBody}}
+
+
+@router.post(
+    "/v1/jobs",
+    response_model=Job,
+    status_code=201,
+    responses={status: {"model": ErrorBody} for status in (404, 409, 422, 429, 507)} | {200: {"model": Job}},
+)
+async def submit(
+    new: NewJob,
+    parts: TheParts,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> Response:
+    """Puts a job into the queue. With an Idempotency-Key that was used before, answers that job again, with 200."""
+    began = time.perf_counter()
+    row = new_row(new, parts.store.upload(new.sketch), parts.config.limits)
+    require_space(parts.folders, parts.config.reserve_bytes, 0)
+    job, is_new = await parts.store.add_job(row, idempotency_key, body_sha(new))
+    headers = {"Location": f"/v1/jobs/{job.id}"}
+    parts.metrics.submit_seconds.observe(time.perf_counter() - began)
+    return answer(job_view(job, parts), 201 if is_new else 200, headers)
+
+
+@router.get("/v1/jobs", response_model=JobList)
+async def list_jobs(
+    parts: TheParts,
+    state: Annotated[list[JobState] | None, Query(description="Only those in one of these states.")] = None,
+    batch: Annotated[str | None, Query(max_length=100, description="Only those of this batch.")] = None,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    """Lists jobs, newest first."""
+    rows, following = parts.store.jobs(state or [], batch, after, limit)
+    return answer(JobList(jobs=[job_view(row, parts) for row in rows], next=following))
+
+
+@router.get("/v1/jobs/{job_id}", response_model=Job, responses=NOT_THERE)
+async def get_job(job_id: str, parts: TheParts) -> Response:
+    """One job."""
+    return answer(job_view(found(job_id, parts), parts))
+
+
+@router.patch("/v1/jobs/{job_id}", response_model=Job, responses=NOT_NOW)
+async def move(job_id: str, where: Priority, parts: TheParts) -> Response:
+    """Moves a queued job: to a priority, or before another one."""
+    found(job_id, parts)
+    if (where.priority is None) == (where.before is None):
+        raise Problem(422, "bad_priority", "Give either priority or before.", "Send one of the two.")
+    if where.before is not None:
+        found(where.before, parts)
+        await parts.store.move_before(job_id, where.before)
+    elif where.priority is not None:
+        await parts.store.set_priority(job_id, where.priority)
+    return answer(job_view(found(job_id, parts), parts))
+
+
+@router.post("/v1/jobs/{job_id}/cancel", response_model=Job, responses=NOT_NOW)
+async def cancel(job_id: str, parts: TheParts) -> Response:
+    """Cancels a job: at once where it waits, else its worker is stopped within seconds."""
+    found(job_id, parts)
+    return answer(job_view(await parts.dispatcher.cancel(job_id), parts))
+
+
+@router.post("/v1/jobs/{job_id}/retry", response_model=Job, responses=NOT_NOW)
+async def retry(job_id: str, parts: TheParts) -> Response:
+    """Queues a failed, dead or cancelled job again; it goes on from its last checkpoint where there is one."""
+    found(job_id, parts)
+    return answer(job_view(await parts.store.retry(job_id), parts))
+
+
+@router.delete("/v1/jobs/{job_id}", status_code=204, responses=NOT_NOW)
+async def delete(job_id: str, parts: TheParts) -> Response:
+    """Deletes a job that is not running, with its files."""
+    await delete_job(parts.store, parts.folders, job_id)
+    return Response(status_code=204)
+
+
+def found(job_id: str, parts: Parts) -> JobRow:
+    """The job's row. Raises Problem 404."""
+    row = parts.store.job(job_id)
+    if row is None:
+        raise Problem(404, "unknown_job", f"There is no job {job_id[:60]!r}.", "GET /v1/jobs lists those there are.")
+    return row

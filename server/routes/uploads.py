@@ -1,0 +1,182 @@
+"""Sketches in: streamed to disk, held against their hash, looked at, and only then taken."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from sdf_fit.sketch import SketchError
+from server.models import ErrorBody, Sha256, Upload
+from server.parts import Parts, TheParts
+from server.problem import Problem
+from server.sketch_check import suffix_of
+from server.store.disk import require_space
+from server.store.rows import UploadRow
+from server.views import answer, upload_view
+
+router = APIRouter(tags=["uploads"])
+PIECE = 2**20  # bytes written at a time
+REST = 2**26  # bytes of a refused upload that are still read, so that the client hears why
+ERRORS = {status: {"model": ErrorBody} for status in (413, 422, 507)}
+
+
+@router.put("/v1/uploads/{sha256}", response_model=Upload, responses={201: {"model": Upload}, **ERRORS})
+async def put_upload(
+    sha256: Sha256, name: Annotated[str, Query(min_length=1, max_length=255)], request: Request, parts: TheParts
+) -> Response:
+    """Takes a sketch as the request's body: .glb, .ply, .stl, .obj, or a .zip holding one .gltf or .obj with its
+    files. Answers 201, or 200 without reading the body when it is already there."""
+    if (known := parts.store.upload(sha256)) is not None:
+        return _Early(answer(upload_view(known)))
+    try:
+        return answer(upload_view(await _take(sha256, name, request, parts)), 201)
+    except SketchError as error:
+        problem = Problem(422, error.code, error.message, error.fix)
+    except Problem as raised:
+        problem = raised
+    body = ErrorBody(**problem.as_dict())
+    return _Early(answer(body, problem.status, problem.headers))
+
+
+@router.get("/v1/uploads/{sha256}", response_model=Upload, responses={404: {"model": ErrorBody}})
+@router.head("/v1/uploads/{sha256}", include_in_schema=False)
+async def get_upload(sha256: Sha256, parts: TheParts) -> Response:
+    """Says whether a sketch is there."""
+    row = parts.store.upload(sha256)
+    if row is None:
+        raise Problem(404, "unknown_sketch", f"No sketch {sha256} was uploaded.", "PUT it here.")
+    return answer(upload_view(row))
+
+
+async def _take(sha256: str, name: str, request: Request, parts: Parts) -> UploadRow:
+    """Stores a new sketch. Raises Problem 413, 422, 507 and SketchError."""
+    suffix, limit = suffix_of(name), parts.config.limits.upload_bytes
+    announced = request.headers.get("content-length", "")
+    needed = int(announced) if announced.isdecimal() else 0
+    if needed > limit:
+        raise _too_large(limit)
+    require_space(parts.folders, parts.config.reserve_bytes, needed)
+    folder = parts.folders.incoming / secrets.token_hex(8)
+    try:
+        folder.mkdir()
+        file = folder / f"sketch{suffix}"
+        size = await _receive(request, file, sha256, parts)
+        seen = await parts.check.check(file)
+        row = UploadRow(
+            sha256=sha256,
+            name=name,
+            suffix=suffix,
+            main=seen.main,
+            bytes=size,
+            vertices=seen.vertices,
+            faces=seen.faces,
+            notes=list(seen.notes),
+            created=time.time(),
+        )
+        return await _publish(folder, row, parts)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # gone already where all went well
+
+
+async def _receive(request: Request, file: Path, sha256: str, parts: Parts) -> int:
+    """Writes the body to the file; its size."""
+    digest, size, waiting = hashlib.sha256(), 0, bytearray()
+    limit = parts.config.limits.upload_bytes
+
+    def write(piece: bytes) -> None:
+        require_space(parts.folders, parts.config.reserve_bytes, len(piece))
+        digest.update(piece)
+        opened.write(piece)
+
+    with open(file, "xb") as opened:
+        try:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                waiting += chunk
+                if len(waiting) >= PIECE:
+                    await asyncio.to_thread(write, bytes(waiting))
+                    waiting.clear()
+        except ClientDisconnect as error:
+            raise Problem(400, "cut_short", f"The upload ended after {size} bytes.", "Send it again.") from error
+        await asyncio.to_thread(write, bytes(waiting))
+    if digest.hexdigest() != sha256:
+        raise Problem(
+            422,
+            "hash_mismatch",
+            f"The {size} bytes that came have SHA-256 {digest.hexdigest()}, the address says {sha256}.",
+            "Send the file whole, to the address of its own hash.",
+        )
+    return size
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        413, "too_large", f"At most {limit / 2**20:.0f} MiB are taken.", "Export fewer strokes at once."
+    )
+
+
+@asynccontextmanager
+async def _alone(sha256: str, busy: dict[str, asyncio.Lock]) -> AsyncIterator[None]:
+    """One at a time for the same sketch."""
+    lock = busy.setdefault(sha256, asyncio.Lock())
+    async with lock:
+        yield
+    if not lock.locked():
+        busy.pop(sha256, None)
+
+
+_publishing: dict[str, asyncio.Lock] = {}
+
+
+async def _publish(folder: Path, row: UploadRow, parts: Parts) -> UploadRow:
+    """Moves the folder to its place and writes its row; whoever came first stays."""
+    async with _alone(row.sha256, _publishing):
+        if (known := parts.store.upload(row.sha256)) is not None:
+            return known
+        await asyncio.to_thread(_move, folder, parts.folders.upload(row.sha256))
+        await parts.store.add_upload(row)
+        return row
+
+
+def _move(folder: Path, target: Path) -> None:
+    """On disk before it has its name. What lies there already has no row: a crash left it."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "rb+") as file:
+                os.fsync(file.fileno())
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(folder, target)
+
+
+class _Early(Response):
+    """An answer that is given before the body was read. The body is read on for a while: a client that only looks
+    for an answer once it has sent everything would find a broken connection instead."""
+
+    def __init__(self, first: Response) -> None:
+        super().__init__(first.body, first.status_code, dict(first.headers))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        expects = any(key == b"expect" for key, _ in scope["headers"])  # such a client waits to be asked
+        rest = 0 if expects else REST
+        while rest > 0:
+            message = await receive()
+            rest -= len(message.get("body", b""))
+            if message["type"] == "http.disconnect" or not message.get("more_body"):
+                break
+        await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,217 @@
+"""`realify serve`: starts the server, says where it is, and stops it in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import typer
+import uvicorn
+from rich.console import Console
+
+from realify import __version__
+from realify.cli import told_errors
+from server import logs
+from server.addresses import page_addresses
+from server.app import make_app
+from server.config import PIPELINE, PORT, Retention, ServerConfig
+from server.folders import Folders
+from server.instance import StartError, owned, tell_address
+from server.parts import Parts, open_parts
+
+GIB = 2**30
+GRACE_SECONDS = 5  # that an answer under way gets to be sent when the server stops
+
+Data = Annotated[Path | None, typer.Option(envvar="REALIFY_DATA", help="The data folder; else this user's own.")]
+Host = Annotated[str, typer.Option(envvar="REALIFY_HOST", help="0.0.0.0: reachable from the network.")]
+Port = Annotated[int, typer.Option(envvar="REALIFY_PORT", min=0, max=65535, help="0: any free one.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--name", envvar="REALIFY_NAME", help="Another host name it goes by; repeatable."),
+]
+Tls = Annotated[bool, typer.Option("--tls", envvar="REALIFY_TLS", help="HTTPS with a certificate of its own.")]
+NoAnnounce = Annotated[
+    bool, typer.Option("--no-announce", envvar="REALIFY_NO_ANNOUNCE", help="Stay silent on the network.")
+]
+Workers = Annotated[int, typer.Option(envvar="REALIFY_WORKERS", min=0, help="0: one a GPU, or one on the CPU.")]
+Device = Annotated[str, typer.Option(envvar="REALIFY_DEVICE", help="auto, cuda, mps or cpu.")]
+WarmPrior = Annotated[
+    str, typer.Option(envvar="REALIFY_WARM_PRIOR", help="Loaded before the first job; empty: none.")
+]
+Reserve = Annotated[float, typer.Option(envvar="REALIFY_RESERVE", min=0, help="GiB of the disk that are kept free.")]
+Watch = Annotated[
+    list[Path] | None,
+    typer.Option(envvar="REALIFY_WATCH", help="Each new sketch in it becomes a job; repeatable.", metavar="DIR"),
+]
+KeepDays = Annotated[
+    float | None, typer.Option(envvar="REALIFY_KEEP_DAYS", min=0, help="Finished jobs are removed after so many.")
+]
+KeepGib = Annotated[
+    float | None, typer.Option(envvar="REALIFY_KEEP_GIB", min=0, help="The oldest finished jobs go beyond so much.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One line of JSON once it answers, and the log as JSON.")]
+PipelineName = Annotated[str, typer.Option(hidden=True, envvar="REALIFY_PIPELINE")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def serve(
+    data: Data = None,
+    host: Host = "127.0.0.1",
+    port: Port = PORT,
+    names: Names = None,
+    tls: Tls = False,
+    no_announce: NoAnnounce = False,
+    workers: Workers = 0,
+    device: Device = "auto",
+    warm_prior: WarmPrior = "embedded",
+    reserve: Reserve = 2.0,
+    watch: Watch = None,
+    keep_days: KeepDays = None,
+    keep_gib: KeepGib = None,
+    as_json: Json = False,
+    pipeline: PipelineName = PIPELINE,
+    debug: Debug = False,
+) -> None:
+    """Start the server: a queue of jobs on this machine, for the web page, Blender and the command line."""
+    config = ServerConfig(
+        data=(data or default_data()).expanduser().resolve(),
+        host=host,
+        port=port,
+        names=tuple(names or ()),
+        tls=tls,
+        announce=not no_announce,
+        workers=workers,
+        device=device,
+        warm_prior=warm_prior,
+        reserve_bytes=int(reserve * GIB),
+        watch=tuple(each.expanduser().resolve() for each in watch or ()),
+        retention=Retention(days=keep_days, gib=keep_gib),
+        pipeline=pipeline,
+    )
+    logs.set_up(as_json)
+    with told_errors(Console(stderr=True), debug):
+        run(config, as_json)
+
+
+def default_data() -> Path:
+    """This user's data folder on this system."""
+    return platformdirs.user_data_path("realify")
+
+
+def run(config: ServerConfig, as_json: bool) -> None:
+    """Serves until a signal. Raises StartError, StoreError, TokenError, HostNameError."""
+    folders = Folders(config.data)
+    folders.make()
+    with owned(folders), bound(config.host, config.port) as listening:
+        asyncio.run(_serve(config, folders, listening, as_json))
+
+
+@contextmanager
+def bound(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket on that address. Raises StartError where it cannot be had."""
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = found[0]
+    except OSError as error:
+        raise StartError(f"The host {host!r} is no address of this machine: {error}.", "Try 127.0.0.1.") from error
+    with socket.socket(family, kind) as listening:
+        # On Windows this option would let two servers share the port.
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(address)
+            listening.listen(2048)
+        except OSError as error:
+            raise StartError(
+                f"Nothing can be served on {host}, port {port}: {error.strerror}.",
+                "Another program may have the port: give another --port (0: any free one).",
+            ) from error
+        yield listening
+
+
+async def _serve(config: ServerConfig, folders: Folders, listening: socket.socket, as_json: bool) -> None:
+    port = listening.getsockname()[1]
+    url = local_url(config, port)
+    parts = open_parts(config)
+
+    def on_ready() -> None:
+        tell_address(folders, url)
+        if as_json:
+            _tell_program(url, folders)
+        else:
+            _tell_person(url, port, parts)
+
+    settings = uvicorn.Config(
+        make_app(parts),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = Server(settings, on_ready, parts.hub.close)
+    await server.serve(sockets=[listening])
+    if not server.started:
+        raise StartError("The server did not start.", "The lines above say why.")
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which says when it answers, ends the event streams before it waits for open answers, and lets the
+    caller clean up after a signal (uvicorn would raise it once more)."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready, self._on_stop = on_ready, on_stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGBREAK] if sys.platform == "win32" else [])]
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def local_url(config: ServerConfig, port: int) -> str:
+    """Where programs on this machine find it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(config.host, config.host)
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"{'https' if config.tls else 'http'}://{host}:{port}"
+
+
+def _tell_program(url: str, folders: Folders) -> None:
+    about = {"url": url, "data": str(folders.data), "token_file": str(folders.token), "version": __version__}
+    print(json.dumps(about), flush=True)
+
+
+def _tell_person(url: str, port: int, parts: Parts) -> None:
+    lines = [f"Realify {__version__} is at {url}", f"  page      {url}/#token={parts.tokens.token}"]
+    scheme = "https" if parts.config.tls else "http"
+    lines += [f"  network   {page}" for page in page_addresses(parts.config.host, port, scheme)]
+    lines += [
+        f"  token     {parts.tokens.token}  (also in {parts.folders.token})",
+        "  another device: `realify pair` shows a code for it",
+    ]
+    print("\n".join(lines), flush=True)

@@ -20,10 +20,10 @@ class EventHub:
     reads the table up to where these begin.
     """
 
-    def __init__(self, store: Store, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, store: Store, loop: asyncio.AbstractEventLoop, kept: int = KEPT) -> None:
         self._store = store
         self._loop = loop
-        self._newest: deque[EventRow] = deque(maxlen=KEPT)
+        self._newest: deque[EventRow] = deque(maxlen=kept)
         self._waiting: dict[str | None, set[asyncio.Future[None]]] = {}
         self._closed = False
         self._unlisten = store.listen(self._hear)
@@ -60,7 +60,7 @@ class EventHub:
     def _take(self, rows: list[EventRow]) -> None:
         new = [row for row in rows if row.id > self._top]
         for row in new:
-            if len(self._newest) == KEPT:
+            if len(self._newest) == self._newest.maxlen:
                 self._floor = self._newest[0].id
             self._newest.append(row)
             self._top = row.id

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import socket
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import ifaddr
@@ -43,8 +45,14 @@ def page_addresses(host: str, port: int, scheme: str) -> list[str]:
 
 def local_name() -> str:
     """This machine's name on its own network: HOST.local, in lower case."""
-    label = socket.gethostname().partition(".")[0].lower()
+    label = re.sub("[^a-z0-9-]+", "-", socket.gethostname().partition(".")[0].lower()).strip("-")
     return f"{label or 'realify'}.local"
+
+
+def certificate_names(host: str, declared: Iterable[str]) -> list[str]:
+    """What a certificate has to name: the addresses and the local name of a server bound to `host`, and the names
+    that were declared (as Hosts.names has them)."""
+    return [*map(str, network_addresses(host)), local_name(), *declared]
 
 
 def _resolved(host: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -24,7 +24,7 @@ from server.safety.private_file import write_private
 
 LIFETIME = timedelta(days=397)  # the most that browsers take
 RENEW = timedelta(days=30)  # before it expires
-ALWAYS = ("localhost", "*.local", "127.0.0.1", "::1")
+ALWAYS = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Certificate:
 
 def ensure_certificate(folder: Path, names: Iterable[str], now: datetime | None = None) -> Certificate:
     """The certificate in `folder`, made anew if there is none, it is damaged, it expires within 30 days, or it lacks
-    one of `names` (host names and IP literals; localhost, *.local and loopback are always in it).
+    one of `names` (host names and IP literals; localhost and loopback are always in it).
 
     Names it had before are kept: a laptop between two networks keeps one certificate.
     """
@@ -59,17 +59,20 @@ def fingerprint_of(folder: Path) -> str | None:
     return _fingerprint(cert) if cert is not None else None
 
 
-async def keep_fresh(folder: Path, names: Iterable[str], context: ssl.SSLContext, pause: float = 24 * 3600.0) -> None:
-    """Renews the certificate of a server that runs for long: connections that come later get the new one."""
-    wanted = tuple(names)
-    shown = (await asyncio.to_thread(ensure_certificate, folder, wanted)).fingerprint
+async def keep_fresh(
+    made: Certificate, names: Callable[[], Iterable[str]], context: ssl.SSLContext, pause: float = 600.0
+) -> None:
+    """Renews `made`, which `context` has loaded, while the server runs: before it expires, and when `names` has new
+    ones (another network's address). Connections that come later get the new certificate. Runs until cancelled;
+    looks every `pause` seconds."""
+    folder = made.cert.parent
     while True:
         await asyncio.sleep(pause)
-        fresh = await asyncio.to_thread(ensure_certificate, folder, wanted)
-        if fresh.fingerprint != shown:
+        fresh = await asyncio.to_thread(lambda: ensure_certificate(folder, names()))
+        if fresh != made:
             context.load_cert_chain(fresh.cert, fresh.key)
-            shown = fresh.fingerprint
-            structlog.get_logger().info("the certificate was renewed", fingerprint=shown)
+            made = fresh
+            structlog.get_logger().info("the certificate was renewed", fingerprint=fresh.fingerprint)
 
 
 def _load(cert_path: Path, key_path: Path) -> x509.Certificate | None:

@@ -30,6 +30,7 @@ from server.routes import artefacts, batches, documents, events, health, jobs, o
 from server.safety import problems
 from server.safety.gate import Gate, is_open
 from server.store.retention import clean
+from server.watched_jobs import watch_folders
 
 PAGE = Path(__file__).parent / "page"
 ROUTERS = (uploads, jobs, events, artefacts, queue, batches, options, pairing, health, documents)
@@ -97,6 +98,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(parts.dispatcher.close)
         await parts.dispatcher.start()
         await stack.enter_async_context(_beside(_clean_up(parts)))
+        await stack.enter_async_context(_beside(watch_folders(parts)))
         yield
 
 

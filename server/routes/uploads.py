@@ -73,21 +73,27 @@ async def _take(sha256: str, name: str, request: Request, parts: Parts) -> Uploa
         folder.mkdir()
         file = folder / f"sketch{suffix}"
         size = await _receive(request, file, sha256, parts)
-        seen = await parts.check.check(file)
-        row = UploadRow(
-            sha256=sha256,
-            name=name,
-            suffix=suffix,
-            main=seen.main,
-            bytes=size,
-            vertices=seen.vertices,
-            faces=seen.faces,
-            notes=list(seen.notes),
-            created=time.time(),
-        )
-        return await _publish(folder, row, parts)
+        return await take_in(file, sha256, name, size, parts)
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # gone already where all went well
+
+
+async def take_in(file: Path, sha256: str, name: str, size: int, parts: Parts) -> UploadRow:
+    """Looks at a sketch that lies alone in a folder below incoming/, as sketch.SUFFIX, and moves that folder to its
+    place. Raises SketchError."""
+    seen = await parts.check.check(file)
+    row = UploadRow(
+        sha256=sha256,
+        name=name,
+        suffix=file.suffix,
+        main=seen.main,
+        bytes=size,
+        vertices=seen.vertices,
+        faces=seen.faces,
+        notes=list(seen.notes),
+        created=time.time(),
+    )
+    return await _publish(file.parent, row, parts)
 
 
 async def _receive(request: Request, file: Path, sha256: str, parts: Parts) -> int:

@@ -40,6 +40,10 @@ def set_up(as_json: bool, level: int = logging.INFO) -> None:
 
 def _last(as_json: bool) -> list[structlog.typing.Processor]:
     drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    # Tracebacks without the frames' variables: a request's headers are among them, and with them the token.
     if as_json:
-        return [drop, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        trace = structlog.processors.ExceptionRenderer(frames)
+        return [drop, trace, structlog.processors.JSONRenderer()]
+    plain = structlog.dev.plain_traceback
+    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from server.store.rows import EventRow
 from server.store.store import Store
@@ -40,7 +40,7 @@ class EventHub:
         """How many wait for events now."""
         return sum(len(waiting) for waiting in self._waiting.values())
 
-    async def follow(self, job: str | None, after: int) -> AsyncIterator[list[EventRow]]:
+    async def follow(self, job: str | None, after: int) -> AsyncGenerator[list[EventRow], None]:
         """The events after that id, of one job or of all: first those there are, then each as it is committed.
 
         An id that was not given yet (of another database, say) counts as the newest. Ends when the hub is closed.

@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +22,14 @@ from rich.console import Console
 from realify import __version__
 from realify.cli import told_errors
 from server import logs
-from server.addresses import page_addresses
+from server.addresses import certificate_names, page_addresses
+from server.announce import Announcement
 from server.app import make_app
 from server.config import PIPELINE, PORT, Retention, ServerConfig
 from server.folders import Folders
 from server.instance import StartError, owned, tell_address
 from server.parts import Parts, open_parts
+from server.safety.tls import Certificate, ensure_certificate, keep_fresh
 
 GIB = 2**30
 GRACE_SECONDS = 5  # that an answer under way gets to be sent when the server stops
@@ -148,10 +151,13 @@ async def _serve(config: ServerConfig, folders: Folders, listening: socket.socke
         if as_json:
             _tell_program(url, folders)
         else:
-            _tell_person(url, port, parts)
+            _tell_person(url, port, parts, certificate)
 
+    certificate = await asyncio.to_thread(_certificate, config, folders, parts)
     settings = uvicorn.Config(
         make_app(parts),
+        ssl_certfile=certificate and certificate.cert,
+        ssl_keyfile=certificate and certificate.key,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -161,9 +167,33 @@ async def _serve(config: ServerConfig, folders: Folders, listening: socket.socke
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = Server(settings, on_ready, parts.hub.close)
-    await server.serve(sockets=[listening])
+    async with _on_the_network(config, port, parts, settings, certificate):
+        await server.serve(sockets=[listening])
     if not server.started:
         raise StartError("The server did not start.", "The lines above say why.")
+
+
+def _certificate(config: ServerConfig, folders: Folders, parts: Parts) -> Certificate | None:
+    return ensure_certificate(folders.tls, certificate_names(config.host, parts.hosts.names)) if config.tls else None
+
+
+@asynccontextmanager
+async def _on_the_network(
+    config: ServerConfig, port: int, parts: Parts, settings: uvicorn.Config, certificate: Certificate | None
+) -> AsyncIterator[None]:
+    """Announces the server and keeps its certificate fresh while the block runs."""
+    async with AsyncExitStack() as stack:
+        if config.announce:
+            announcement = Announcement(config.host, port, config.tls)
+            announcement.start()
+            stack.push_async_callback(announcement.close)
+        if certificate is not None:
+            settings.load()
+            assert settings.ssl is not None
+            names = partial(certificate_names, config.host, parts.hosts.names)
+            renewal = asyncio.create_task(keep_fresh(certificate, names, settings.ssl))
+            stack.callback(renewal.cancel)
+        yield
 
 
 class Server(uvicorn.Server):
@@ -206,10 +236,12 @@ def _tell_program(url: str, folders: Folders) -> None:
     print(json.dumps(about), flush=True)
 
 
-def _tell_person(url: str, port: int, parts: Parts) -> None:
+def _tell_person(url: str, port: int, parts: Parts, certificate: Certificate | None) -> None:
     lines = [f"Realify {__version__} is at {url}", f"  page      {url}/#token={parts.tokens.token}"]
     scheme = "https" if parts.config.tls else "http"
     lines += [f"  network   {page}" for page in page_addresses(parts.config.host, port, scheme)]
+    if certificate is not None:
+        lines.append(f"  SHA-256   {certificate.fingerprint}  (of the certificate, to compare in a browser's warning)")
     lines += [
         f"  token     {parts.tokens.token}  (also in {parts.folders.token})",
         "  another device: `realify pair` shows a code for it",

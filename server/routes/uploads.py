@@ -9,7 +9,7 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +28,7 @@ from server.views import answer, upload_view
 
 router = APIRouter(tags=["uploads"])
 PIECE = 2**20  # bytes written at a time
-REST = 2**26  # bytes of a refused upload that are still read, so that the client hears why
+REST, REST_SECONDS = 2**26, 10.0  # of a refused upload that is still read, so that the client hears why
 ERRORS = {status: {"model": ErrorBody} for status in (413, 422, 507)}
 
 
@@ -39,7 +39,7 @@ async def put_upload(
     """Takes a sketch as the request's body: .glb, .ply, .stl, .obj, or a .zip holding one .gltf or .obj with its
     files. Answers 201, or 200 without reading the body when it is already there."""
     if (known := parts.store.upload(sha256)) is not None:
-        return _Early(answer(upload_view(known)))
+        return _Early(answer(upload_view(known)), request)
     try:
         return answer(upload_view(await _take(sha256, name, request, parts)), 201)
     except SketchError as error:
@@ -47,7 +47,7 @@ async def put_upload(
     except Problem as raised:
         problem = raised
     body = ErrorBody(**problem.as_dict())
-    return _Early(answer(body, problem.status, problem.headers))
+    return _Early(answer(body, problem.status, problem.headers), request)
 
 
 @router.get("/v1/uploads/{sha256}", response_model=Upload, responses={404: {"model": ErrorBody}})
@@ -118,6 +118,7 @@ async def _receive(request: Request, file: Path, sha256: str, parts: Parts) -> i
                     waiting.clear()
         except ClientDisconnect as error:
             raise Problem(400, "cut_short", f"The upload ended after {size} bytes.", "Send it again.") from error
+        request.state.was_read = True
         await asyncio.to_thread(write, bytes(waiting))
     if digest.hexdigest() != sha256:
         raise Problem(
@@ -172,17 +173,22 @@ class _Early(Response):
     """An answer that is given before the body was read. The body is read on for a while: a client that only looks
     for an answer once it has sent everything would find a broken connection instead."""
 
-    def __init__(self, first: Response) -> None:
+    def __init__(self, first: Response, request: Request) -> None:
         super().__init__(first.body, first.status_code, dict(first.headers))
+        asks_first = "expect" in request.headers  # then it sends nothing before it is asked to
+        self._rest = 0 if asks_first or getattr(request.state, "was_read", False) else REST
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        expects = any(key == b"expect" for key, _ in scope["headers"])  # such a client waits to be asked
-        rest = 0 if expects else REST
-        while rest > 0:
-            message = await receive()
-            rest -= len(message.get("body", b""))
-            if message["type"] == "http.disconnect" or not message.get("more_body"):
-                break
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REST_SECONDS):
+                await self._read_rest(receive)
         await send({"type": "http.response.body", "body": b""})
+
+    async def _read_rest(self, receive: Receive) -> None:
+        while self._rest > 0:
+            message = await receive()
+            self._rest -= len(message.get("body", b""))
+            if not message.get("more_body"):  # its end, or the client is gone
+                return

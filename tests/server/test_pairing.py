@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-import pytest
+import io
+import os
+import re
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import httpx2
+import pytest
+from rich.console import Console
+
+from server.addresses import page_addresses
+from server.models import PairCode
+from server.pair_command import show_code
 from server.problem import Problem
 from server.safety.pairing import LIFETIME, WINDOW, WRONG_A_CODE, WRONG_AN_ADDRESS, WRONG_TOGETHER, Pairing
+from server.safety.tls import fingerprint_of
+from tests.server.running import PATIENCE, ROOT, Server, start_server
+
+PAIR = [sys.executable, "-c", "import typer; from server.pair_command import pair; typer.run(pair)"]
 
 
 class Clock:
@@ -138,3 +156,106 @@ def test_what_is_no_code_is_a_wrong_one(clock: Clock, code: str) -> None:
     pairing = Pairing(clock)
     pairing.new_code()
     assert refusal(pairing, code).code == "bad_code"
+
+
+def test_a_browser_comes_in_with_a_code(server: Server) -> None:
+    shown = server.http.post("/v1/pair/code").json()
+    assert shown["seconds"] == LIFETIME and shown["addresses"] == [] and shown["fingerprint"] is None
+    with httpx2.Client(base_url=server.url, timeout=PATIENCE, headers={"Origin": server.url}) as browser:
+        assert browser.get("/v1/jobs").json()["code"] == "no_token"
+        assert browser.post("/v1/pair", json={"code": "12345"}).status_code == 422
+        assert browser.post("/v1/pair", json={"code": other(shown["code"])}).json()["code"] == "bad_code"
+        paired = browser.post("/v1/pair", json={"code": shown["code"]})
+        assert paired.json() == {"token": server.token}
+        cookie = paired.headers["set-cookie"]
+        assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; ")) and "Secure" not in cookie
+        assert server.token not in cookie
+        assert browser.get("/v1/jobs").status_code == 200
+        assert browser.delete("/v1/session").status_code == 204
+        assert browser.get("/v1/jobs").json()["code"] == "no_token"
+        assert browser.post("/v1/pair", json={"code": shown["code"]}).json()["code"] == "bad_code", "used already"
+
+
+def test_a_token_becomes_a_cookie(server: Server) -> None:
+    with httpx2.Client(base_url=server.url, timeout=PATIENCE, headers={"Origin": server.url}) as browser:
+        assert browser.post("/v1/session").json()["code"] == "no_token"
+        answer = browser.post("/v1/session", headers={"Authorization": f"Bearer {server.token}"})
+        assert answer.status_code == 204 and answer.content == b""
+        assert browser.get("/v1/jobs").status_code == 200
+
+
+def test_a_code_is_made_by_who_is_in_alone(server: Server) -> None:
+    assert httpx2.post(f"{server.url}/v1/pair/code", timeout=PATIENCE).json()["code"] == "no_token"
+
+
+def test_guessing_through_http_is_slowed_down(server: Server) -> None:
+    def guess() -> httpx2.Response:
+        return httpx2.post(f"{server.url}/v1/pair", json={"code": "000000"}, timeout=PATIENCE)
+
+    answers = [guess() for _ in range(WRONG_AN_ADDRESS + 1)]
+    last = answers[-1]
+    assert (last.status_code, last.json()["code"]) == (429, "too_many_tries")
+    assert 1 <= int(last.headers["retry-after"]) <= WINDOW
+    claimed = {"X-Forwarded-For": "198.51.100.9", "Forwarded": "for=198.51.100.9"}
+    answer = httpx2.post(f"{server.url}/v1/pair", json={"code": "000000"}, headers=claimed, timeout=PATIENCE)
+    assert answer.status_code == 429, "an address that a client claims is not its own"
+
+
+@pytest.fixture(scope="module")
+def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One with a certificate of its own, on all addresses."""
+    folder = tmp_path_factory.mktemp("tls") / "data"
+    running = start_server(folder, "--tls", "--host", "0.0.0.0", "--no-announce", "--name", "box.example")
+    yield running
+    assert running.stop() == 0, running.tail()
+
+
+def test_over_tls_the_cookie_is_secure_and_the_screen_shows_where_to_go(tls_server: Server) -> None:
+    trusted = ssl.create_default_context(cafile=tls_server.data / "tls" / "cert.pem")
+    url = httpx2.URL(tls_server.url)
+    assert url.scheme == "https"
+    with httpx2.Client(base_url=url, verify=trusted, timeout=PATIENCE) as client:
+        shown = client.post("/v1/pair/code", headers={"Authorization": f"Bearer {tls_server.token}"}).json()
+        assert shown["addresses"] == page_addresses("0.0.0.0", url.port or 0, "https")
+        assert shown["fingerprint"] == fingerprint_of(tls_server.data / "tls")
+        for address in shown["addresses"]:
+            assert client.get(f"{address}v1/version").json()["name"] == "realify", "the certificate names this address"
+        paired = client.post("/v1/pair", json={"code": shown["code"]}, headers={"Origin": tls_server.url})
+        assert "Secure" in paired.headers["set-cookie"].split("; ")
+        assert client.get("/v1/jobs").status_code == 200
+
+
+@pytest.mark.parametrize("arguments", [["--data"], ["--server"]])
+def test_the_command_shows_a_code_that_works(tls_server: Server, arguments: list[str]) -> None:
+    value = str(tls_server.data) if arguments == ["--data"] else tls_server.url
+    env = {**os.environ, "REALIFY_DATA": str(tls_server.data), "COLUMNS": "100"}
+    command = [*PAIR, *arguments, value]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"\b(\d{3}) (\d{3})\b", done.stdout)
+    assert found is not None, done.stdout
+    for address in page_addresses("0.0.0.0", httpx2.URL(tls_server.url).port or 0, "https"):
+        assert address in done.stdout
+    assert str(fingerprint_of(tls_server.data / "tls")) in done.stdout.replace("\n", "")
+    trusted = ssl.create_default_context(cafile=tls_server.data / "tls" / "cert.pem")
+    code = found[1] + found[2]
+    with httpx2.Client(base_url=tls_server.url, verify=trusted, timeout=PATIENCE) as client:
+        assert client.post("/v1/pair", json={"code": code}).json() == {"token": tls_server.token}
+    assert tls_server.token not in done.stdout
+
+
+def test_a_fingerprint_is_shown_letter_for_letter() -> None:
+    screen, fingerprint = io.StringIO(), ":".join(["AB"] * 32)
+    shown = PairCode(code="042917", seconds=300, addresses=["https://[fd00::2]:8760/"], fingerprint=fingerprint)
+    show_code(shown, "https://127.0.0.1:8760", Console(file=screen, width=60))
+    assert fingerprint in screen.getvalue() and "042 917" in screen.getvalue()
+    assert "https://[fd00::2]:8760/" in screen.getvalue() and "127.0.0.1" not in screen.getvalue()
+    screen = io.StringIO()
+    show_code(PairCode(code="042917", seconds=300), "http://127.0.0.1:8760", Console(file=screen, width=60))
+    assert "http://127.0.0.1:8760/" in screen.getvalue() and "--host 0.0.0.0" in screen.getvalue()
+
+
+def test_the_command_without_a_server_says_how_to_start_one(tmp_path: Path) -> None:
+    command = [*PAIR, "--data", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    assert done.returncode == 2 and "realify serve" in done.stderr, done.stderr

@@ -251,7 +251,8 @@ def test_a_fingerprint_is_shown_letter_for_letter() -> None:
     assert fingerprint in screen.getvalue() and "042 917" in screen.getvalue()
     assert "https://[fd00::2]:8760/" in screen.getvalue() and "127.0.0.1" not in screen.getvalue()
     screen = io.StringIO()
-    show_code(PairCode(code="042917", seconds=300), "http://127.0.0.1:8760", Console(file=screen, width=60))
+    shown = PairCode(code="042917", seconds=300, addresses=[], fingerprint=None)
+    show_code(shown, "http://127.0.0.1:8760", Console(file=screen, width=60))
     assert "http://127.0.0.1:8760/" in screen.getvalue() and "--host 0.0.0.0" in screen.getvalue()
 
 

@@ -15,6 +15,8 @@ The prompt directs it, by words among the others:
     crash-at=12         the process kills itself
     hang-at=12          sleeps on, without looking at whether it should stop
     deaf-at=12          sleeps on, and cannot be torn out of it
+    say=WORD            printed to stdout, by Python and by a child process
+    child=1             starts a process that sleeps, in a session of its own; its number goes into child.pid
     slow-start=3        seconds that warming up takes (in the name of the warm prior)
 
 Checkpoints are real files under the real name, and a later attempt goes on from them; the GLB holds a number that
@@ -29,6 +31,8 @@ import os
 import re
 import signal
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -94,6 +98,7 @@ def run(
     if done:
         ticker.resume(*walk[done - 1])
     warnings = tuple(re.findall(r"(?<!\S)warn=(\S+)", prompt))
+    side_effects(order)
     for index in range(done, len(walk)):
         stage, step = walk[index]
         misbehave(order, index + 1)
@@ -128,6 +133,16 @@ def restore(folder: Path, order: Order) -> tuple[int, str]:
         state = json.loads((folder / CHECKPOINT).read_bytes())
         return state["done"], state["digest"]
     return 0, hashlib.sha256(order.sketch.read_bytes() + order.prompt.encode()).hexdigest()
+
+
+def side_effects(order: Order) -> None:
+    """What a library might do behind our back."""
+    if said := re.search(r"(?<!\S)say=(\S+)", order.prompt):
+        print(said[1], flush=True)
+        subprocess.run([sys.executable, "-c", f"print({said[1]!r})"], check=True)
+    if number(order.prompt, "child", 0):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+        (order.folder / "child.pid").write_text(str(child.pid))
 
 
 def misbehave(order: Order, step: int) -> None:

@@ -58,13 +58,12 @@ class EventHub:
         self._loop.call_soon_threadsafe(self._take, rows)
 
     def _take(self, rows: list[EventRow]) -> None:
-        new = [row for row in rows if row.id > self._top]
-        for row in new:
+        for row in rows:
             if len(self._newest) == self._newest.maxlen:
                 self._floor = self._newest[0].id
             self._newest.append(row)
             self._top = row.id
-        self._wake({None, *(row.job for row in new)})
+        self._wake({None, *(row.job for row in rows)})
 
     def _wake(self, jobs: set[str | None]) -> None:
         for job in jobs:

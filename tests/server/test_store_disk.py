@@ -48,12 +48,15 @@ def test_files_go_first_when_the_row_has_no_room(tmp_path: Path) -> None:
         folder = case.folders.attempt(job.id, 1)
         folder.mkdir(parents=True)
         (folder / "result.glb").write_bytes(b"glTF")
+        checkpoint = case.folders.job(waiting.id) / "checkpoint.safetensors"
+        checkpoint.parent.mkdir()
+        checkpoint.write_bytes(b"half a day's work")
         full = _FullUntilGone(case, folder)
         case.do(delete_job(full, case.folders, job.id))  # type: ignore[arg-type]
         assert case.store.job(job.id) is None and full.refused == 1
         with pytest.raises(Problem) as refused:  # one that waits could be started meanwhile: its files stay
             case.do(delete_job(_FullUntilGone(case, tmp_path), case.folders, waiting.id))  # type: ignore[arg-type]
-        assert refused.value.code == "disk_full" and case.store.job(waiting.id) == waiting
+        assert refused.value.code == "disk_full" and case.store.job(waiting.id) == waiting and checkpoint.exists()
 
 
 class _FullUntilGone:

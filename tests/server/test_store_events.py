@@ -125,6 +125,21 @@ def test_many_listeners_that_reconnect_miss_nothing(tmp_path: Path) -> None:
         asyncio.run(follow(case))
 
 
+def test_a_slow_listener_reads_what_the_hub_no_longer_has(tmp_path: Path) -> None:
+    async def follow(case: Case) -> None:
+        async with asyncio.timeout(PATIENCE), _hub(case, kept=3) as hub, aclosing(hub.follow(None, 0)) as stream:
+            await case.store.add_job(new_row())
+            got = [row.id for row in await anext(stream)]
+            for _ in range(12):
+                await case.store.add_job(new_row())
+            while got[-1] < 13:
+                got += [row.id for row in await anext(stream)]
+            assert got == list(range(1, 14))
+
+    with opened(tmp_path) as case:
+        asyncio.run(follow(case))
+
+
 def test_a_long_history_is_replayed_whole(tmp_path: Path) -> None:
     with opened(tmp_path) as case:
         case.do(case.store.add_jobs([new_row()] * 1300, new_id(), "long"))

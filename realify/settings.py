@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache, lru_cache
 from typing import Any, get_args, get_type_hints
 
 from realify.setting_fields import JsonValue, Row, SettingsError, choice, free, number, shown
@@ -257,17 +258,22 @@ def from_dict(values: Mapping[str, Any]) -> Settings:
 
 def describe(settings: Settings = STANDARD) -> list[Row]:
     """A row for each setting, in the order of this file, with its value in `settings`."""
-    return list(_rows(settings, ""))
+    return list(_described(settings))
+
+
+@lru_cache(maxsize=64)
+def _described(settings: Settings) -> tuple[Row, ...]:
+    """Kept, because a server describes the presets with every job that comes in."""
+    return tuple(_rows(settings, ""))
 
 
 def _rows(group: Any, prefix: str) -> Iterator[Row]:
-    hints = get_type_hints(type(group))
     for item in fields(group):
         value, key = getattr(group, item.name), prefix + item.name
         if is_dataclass(value):
             yield from _rows(value, key + ".")
             continue
-        types = get_args(hints[item.name]) or (hints[item.name],)
+        types = _types(type(group))[item.name]
         yield Row(
             key=key,
             type=types[0].__name__,
@@ -277,6 +283,12 @@ def _rows(group: Any, prefix: str) -> Iterator[Row]:
             choices=item.metadata.get("choices"),
             help=item.metadata["help"],
         )
+
+
+@cache
+def _types(group: type) -> dict[str, tuple[type, ...]]:
+    """Field name: the types it takes."""
+    return {name: get_args(hint) or (hint,) for name, hint in get_type_hints(group).items()}
 
 
 def _unknown_key(key: str, keys: list[str]) -> SettingsError:

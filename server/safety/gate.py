@@ -55,9 +55,9 @@ class Gate:
     def _check(self, scope: Scope) -> None:
         """Raises Problem for what may not pass."""
         coming = self._coming(scope)
-        path, open_read = scope["path"], is_open(coming.method, scope["path"])
+        path = scope["path"]
         check_origin(coming, links=path == "/")
-        if not open_read:
+        if not is_open(coming.method, path):
             self._check_token(scope, coming)
         if scope["type"] == "http" and not path.startswith(UPLOADS):
             check_length(values(scope, b"content-length"), self.body_bytes)

@@ -69,3 +69,10 @@ class Folders:
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.uploads, self.incoming, self.jobs):
             folder.mkdir(exist_ok=True, mode=0o700)
+
+
+def default_data() -> Path:
+    """This user's data folder on this system."""
+    import platformdirs
+
+    return platformdirs.user_data_path("realify")

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from realify.setting_fields import JsonValue, SettingsError
-from realify.settings import STANDARD, apply, describe, preset
+from realify.settings import STANDARD, apply, describe
+from realify.settings import preset as preset_named
 
 Kind = Literal["csv", "jsonl"]
 FIELDS = ("sketch", "prompt", "preset", "seed", "name", "priority")
@@ -52,8 +53,13 @@ class ManifestError(ValueError):
         self.message, self.fix = "\n".join([message, *self.lines]), fix
 
 
-def parse_manifest(text: str, kind: Kind, *, prompts_needed: bool = True, most: int = 10_000) -> list[Line]:
-    """The jobs of a manifest, at most `most`. Raises ManifestError; then no line of it is to be used."""
+def parse_manifest(
+    text: str, kind: Kind, *, prompts_needed: bool = True, preset: str = "standard", most: int = 10_000
+) -> list[Line]:
+    """The jobs of a manifest, at most `most`; `preset` is that of lines that name none.
+
+    Raises ManifestError; then no line of it is to be used.
+    """
     text = text.removeprefix("\ufeff")  # as spreadsheets put in front of UTF-8
     read = _csv_lines if kind == "csv" else _json_lines
     lines, wrong = [], []
@@ -62,7 +68,7 @@ def parse_manifest(text: str, kind: Kind, *, prompts_needed: bool = True, most: 
             wrong.append(f"line {number}: {got}")
             continue
         try:
-            lines.append(_line(number, got, prompts_needed))
+            lines.append(_line(number, {"preset": preset, **got}, prompts_needed))
         except SettingsError as error:
             wrong.append(f"line {number}: {error}".rstrip())
     if wrong:
@@ -149,13 +155,13 @@ def _line(number: int, got: Mapping[str, Any], prompts_needed: bool) -> Line:
     if len(texts.get("name", "")) > NAME_LETTERS:
         raise SettingsError(f"name has {len(texts['name'])} letters.", f"At most {NAME_LETTERS} are taken.")
     given = {key: ROWS[key].parse(value) for key, value in got.items() if key in ROWS}
-    apply(preset(texts.get("preset", "standard")), given)  # for what only shows in the whole tree
+    apply(preset_named(texts["preset"]), given)  # for what only shows in the whole tree
     seed = given.pop("seed", None)
     return Line(
         number=number,
         sketch=texts["sketch"],
         prompt=texts.get("prompt", ""),
-        preset=texts.get("preset") or "standard",
+        preset=texts["preset"],
         seed=int(seed) if seed is not None else None,
         name=texts.get("name") or None,
         priority=_priority(got.get("priority", 0)),

@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 import uvicorn
 from rich.console import Console
@@ -26,7 +25,7 @@ from server.addresses import certificate_names, page_addresses
 from server.announce import Announcement
 from server.app import make_app
 from server.config import PIPELINE, PORT, Retention, ServerConfig
-from server.folders import Folders
+from server.folders import Folders, default_data
 from server.instance import StartError, owned, tell_address
 from server.parts import Parts, open_parts
 from server.safety.tls import Certificate, ensure_certificate, keep_fresh
@@ -103,11 +102,6 @@ def serve(
     logs.set_up(as_json)
     with told_errors(Console(stderr=True), debug):
         run(config, as_json)
-
-
-def default_data() -> Path:
-    """This user's data folder on this system."""
-    return platformdirs.user_data_path("realify")
 
 
 def run(config: ServerConfig, as_json: bool) -> None:

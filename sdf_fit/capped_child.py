@@ -27,6 +27,8 @@ from typing import Any
 
 import numpy as np
 
+from sdf_fit.parent_death import die_with_parent
+
 Value = np.ndarray | str | float | int | bool
 
 POLL_SECONDS = 0.02
@@ -204,7 +206,7 @@ def _limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(
         resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds)
-    )  # ends a child whose parent was killed
+    )  # ends a child whose parent was killed where the kernel does not (parent_death.py)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -251,6 +253,7 @@ def _install_guard(folder: Path, readable: str, writable: str) -> None:
 def _main(folder: Path) -> None:
     """Do the order in `folder`; leave result.npz or error.json there."""
     order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
+    die_with_parent()
     try:
         values = _load(folder / "values.npz")
         _limit_resources(order["memory_bytes"], order["cpu_seconds"])

@@ -14,9 +14,10 @@ from types import FrameType
 from realify.events import Stopped
 from realify.own_errors import is_own
 from realify.run_folder import log_to
+from sdf_fit.parent_death import die_with_parent
 from server.executor import Message, Order
 from server.worker.faults import explain
-from server.worker.lifeline import die_with_parent, end_at_once
+from server.worker.lifeline import end_at_once
 from server.worker.link import Link
 from server.worker.orders import StopWish, order_from_dict
 from server.worker.pipeline import Pipeline, find_pipeline

@@ -1,22 +1,10 @@
-"""A worker never outlives its server, and nothing that it started outlives the worker."""
+"""Nothing that a worker started outlives it (and sdf_fit/parent_death.py: it does not outlive its server)."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
-import sys
 
 import psutil
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-
-def die_with_parent() -> None:
-    """On Linux the kernel ends this process with the one that started it, even while native code holds Python's
-    lock; elsewhere the closed stdin does it (link.py)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def end_at_once() -> None:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from sdf_fit.capped_child import ChildError, run_capped
 
+ROOT = Path(__file__).parents[2]
+
 
 def call(
-    function: str, *, memory: int = 2**30, seconds: float = 20.0, readable: Path | None = None, **values: Any
+    function: str,
+    *,
+    memory: int = 2**30,
+    seconds: float = 20.0,
+    readable: Path | None = None,
+    writable: Path | None = None,
+    **values: Any,
 ) -> Any:
     target = f"tests.sdf_fit.child_functions:{function}"
-    return run_capped(target, values, memory_bytes=memory, seconds=seconds, readable=readable)
+    return run_capped(
+        target, values, memory_bytes=memory, seconds=seconds, readable=readable, writable=writable
+    )
 
 
 def test_values_travel_both_ways() -> None:
@@ -57,6 +70,25 @@ def test_a_hang_ends_at_the_limit() -> None:
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere its limit of processor time ends it")
+def test_it_goes_with_its_parent() -> None:
+    """Killed once the child has set its limits, which it does after it has asked the kernel for this."""
+    script = """
+import os, threading, time, psutil
+from tests.sdf_fit.test_capped_child import call
+threading.Thread(target=call, args=["sleep"], kwargs={"seconds": 300.0, "nap": 250.0}, daemon=True).start()
+while not (children := psutil.Process().children()) or children[0].rlimit(psutil.RLIMIT_AS)[0] != 2**30:
+    time.sleep(0.05)
+print(children[0].pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+    parent = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, timeout=60, check=False)
+    pid, end = int(parent.stdout), time.monotonic() + 30
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < end, "the child lives on"
+        time.sleep(0.05)
+
+
 def test_a_flood_of_memory_is_stopped() -> None:
     assert call("hoard", mebibytes=50)["sum"] == 50 * 2**17
     with pytest.raises(ChildError, match="1024 MiB") as caught:
@@ -73,6 +105,15 @@ def test_no_network_no_process_no_file_outside(tmp_path: Path) -> None:
     result = call("try_forbidden", readable=folder, outside=str(outside), inside=str(inside))
     assert result == {"opened": "", "inside": "own"}
     assert inside.exists() and not (folder / "new.txt").exists()
+
+
+def test_it_writes_into_its_writable_folder_alone(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "out", tmp_path / "secret.txt"
+    folder.mkdir()
+    outside.write_text("secret")
+    (folder / "own.txt").write_text("own")
+    result = call("try_forbidden", writable=folder, outside=str(outside), inside=str(folder / "own.txt"))
+    assert result == {"opened": "write", "inside": "own"}
 
 
 def test_a_link_out_of_the_folder_is_followed_and_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdf_fit.sketch import Limits, arrange, parse_capped
+from sdf_fit.sketch_capped import Limits, parse_capped
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ def look_at(path: Path, limits: Limits) -> Look:
 
 def look(path: str, max_vertices: int, max_faces: int) -> dict[str, Any]:
     """The child's part: parsed and cleaned, and only the counts handed back."""
+    # Imported here, in the child: it is heavy, and the process that asks needs none of it.
+    from sdf_fit.sketch import arrange
     from sdf_fit.sketch_parsing import parse
 
     limits = Limits(vertices=max_vertices, faces=max_faces)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdf_fit.capped_child import ChildError, run_capped
-from sdf_fit.sketch import Limits as SketchLimits
-from sdf_fit.sketch import SketchError
+from sdf_fit.sketch_capped import Limits as SketchLimits
+from sdf_fit.sketch_error import SketchError
 from sdf_fit.sketch_look import look_at
 from server.config import Limits
 

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from sdf_fit.sketch import SketchError
+from sdf_fit.sketch_error import SketchError
 from server.models import ErrorBody, Sha256, Upload
 from server.parts import Parts, TheParts
 from server.problem import Problem

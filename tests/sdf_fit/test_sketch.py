@@ -12,6 +12,7 @@ from PIL import Image
 from trimesh.visual.color import ColorVisuals
 
 from sdf_fit.sketch import Limits, SketchError, read_sketch
+from sdf_fit.sketch_look import look_at
 from sdf_fit.sketch_shape import enclosing_sphere, stroke_width
 from sdf_fit.tubes import chains, sweep
 from tests.sdf_fit.gltf_writer import GltfWriter
@@ -267,3 +268,16 @@ def test_tubes_are_closed_and_runs_complete() -> None:
     walked = {frozenset(pair) for run in runs for pair in pairwise(run)}
     assert walked == {frozenset(pair) for pair in star.tolist()}
     assert sorted(len(run) for run in runs) == [2, 2, 2, 4, 4]
+
+
+def test_a_look_says_what_reading_would(tmp_path: Path) -> None:
+    BOX.export(tmp_path / "box.stl")
+    sketch = read_sketch(tmp_path / "box.stl")
+    seen = look_at(tmp_path / "box.stl", Limits())
+    assert (seen.vertices, seen.faces) == (len(sketch.mesh.vertices), len(sketch.mesh.faces))
+    assert seen.notes == sketch.warnings and "up axis taken as z" in seen.notes[0]
+    (tmp_path / "box.obj").write_text("v 0 0 0\n")
+    for read in (read_sketch, lambda path: look_at(path, Limits())):
+        with pytest.raises(SketchError) as caught:
+            read(tmp_path / "box.obj")
+        assert caught.value.code == "nothing_left"

@@ -3,13 +3,12 @@ folder."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sdf_fit import sketch as sketch_module
+from sdf_fit import sketch_capped
 from sdf_fit.capped_child import ChildError, run_capped
 from sdf_fit.sketch import Limits, Sketch, SketchError, read_sketch
 from tests.sdf_fit import hostile_sketches as hostile
@@ -50,7 +49,7 @@ def check_all(expected: dict[Path, str], monkeypatch: pytest.MonkeyPatch) -> dic
             raise ChildError("raised", f"{kind}: {text}", kind, tuple(arguments))
         return arrays
 
-    monkeypatch.setattr(sketch_module, "run_capped", of_one)
+    monkeypatch.setattr(sketch_capped, "run_capped", of_one)
     outcomes = {path: outcome(path) for path in expected}
     wrong = {
         path.name: (code, outcomes[path])
@@ -107,13 +106,13 @@ def test_a_child_that_dies_hangs_or_lies(
 ) -> None:
     """The parser replaced by one that misbehaves: the same way through the child as any file's."""
     path = hostile.writer().write(tmp_path / "sound.glb")
-    honest = sketch_module.run_capped
+    honest = sketch_capped.run_capped
 
     def run(target: str, values: dict[str, object], **limits: object) -> dict[str, object]:
         assert target == "sdf_fit.sketch_parsing:parse"
         return honest(f"tests.sdf_fit.child_functions:parse_and_{function}", values, **limits)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sketch_module, "run_capped", run)
+    monkeypatch.setattr(sketch_capped, "run_capped", run)
     limits = Limits(seconds=2.0 if function == "hang" else 60.0)
     with pytest.raises(SketchError) as caught:
         read_sketch(path, limits=limits)

@@ -29,7 +29,7 @@ async def build():
     parts.store.close()
 
 asyncio.run(build())
-heavy = {"torch", "diffusers", "transformers", "numba", "trimesh"} & set(sys.modules)
+heavy = {"torch", "diffusers", "transformers", "numba", "scipy", "trimesh"} & set(sys.modules)
 sys.exit(f"imported: {heavy}" if heavy else 0)
 """
 

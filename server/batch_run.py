@@ -15,7 +15,7 @@ from server.client import Client, ClientError
 from server.models import FINISHED, Event, Job
 from server.packing import prepared
 
-LINES_AT_ONCE = 1000
+AT_ONCE = 50  # sent and handed in together, so that work begins before the last sketch was read
 ITEMS_FAULT = (404, 413, 422)  # statuses that are about one sketch or wish; any other ends the batch
 PICTURES = ("sheet.png", "preview.png")
 
@@ -41,14 +41,16 @@ class BatchRun:
 
     def run(self, retry: bool) -> None:
         """To the end of all jobs. `retry`: those that failed before are started over. Raises ClientError, OSError."""
-        shas = self._send_sketches(retry)
-        self._submit([item for item in self._items if item.state == "waiting"], shas)
+        for begin in range(0, len(self._items), AT_ONCE):
+            part = self._items[begin : begin + AT_ONCE]
+            shas = self._send_sketches(part, retry)
+            self._submit([item for item in part if item.state == "waiting"], shas)
         self._follow({item.job: item for item in self._items if item.job and not self._is_over(item)})
 
-    def _send_sketches(self, retry: bool) -> dict[str, str]:
-        """Every sketch that is still needed; {item's key: sha256}."""
+    def _send_sketches(self, part: list[Item], retry: bool) -> dict[str, str]:
+        """Those sketches that are still needed; {item's key: sha256}."""
         shas = {}
-        for item in self._items:
+        for item in part:
             try:
                 with tempfile.TemporaryDirectory(prefix="realify_batch_") as folder:
                     packed = prepared(item.sketch, Path(folder))
@@ -92,19 +94,19 @@ class BatchRun:
         return item.state == "refused" or (item.state in FINISHED and (item.state != "done" or fetched))
 
     def _submit(self, waiting: list[Item], shas: dict[str, str]) -> None:
-        """Hands them in. A crash before they are noted repeats the same requests, with the same keys."""
-        for begin in range(0, len(waiting), LINES_AT_ONCE):
-            part = waiting[begin : begin + LINES_AT_ONCE]
+        """Hands them in. A crash before they are noted repeats the same request, with the same key."""
+        if not waiting:
+            return
+        self._record.save()
+        jobs = self._hand_in(waiting, shas)
+        if missing := [item for item in waiting if item.name not in jobs]:  # deleted since an earlier, unnoted run
+            for item in missing:
+                self._record.forget(item)
             self._record.save()
-            jobs = self._hand_in(part, shas)
-            if missing := [item for item in part if item.name not in jobs]:  # deleted since an earlier, unnoted run
-                for item in missing:
-                    self._record.forget(item)
-                self._record.save()
-                jobs |= self._hand_in(missing, shas)
-            for item in part:
-                item.job, item.state = jobs[item.name].id, jobs[item.name].state
-            self._record.note(part)
+            jobs |= self._hand_in(missing, shas)
+        for item in waiting:
+            item.job, item.state = jobs[item.name].id, jobs[item.name].state
+        self._record.note(waiting)
 
     def _hand_in(self, part: list[Item], shas: dict[str, str]) -> dict[str, Job]:
         """The jobs of one request, by name."""

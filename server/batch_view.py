@@ -52,6 +52,8 @@ class BatchView:
             style = None if item.state in ("done", "running") else "red"
             self._console.print(line.rstrip(), style=style, markup=False, highlight=False, soft_wrap=True)
         self._update_whole()
+        if self._bars and self._whole is not None and item.state == "waiting":
+            self._bars.update(self._whole, note=f"{item.name} was sent")
 
     def on_progress(self, item: Item, event: Event) -> None:
         """Its job made a step."""

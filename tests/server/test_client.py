@@ -161,6 +161,18 @@ def test_events_go_on_over_a_restart_of_the_server(tmp_path: Path) -> None:
     assert second.stop() == 0
 
 
+def test_a_server_with_a_certificate_of_its_own(tmp_path: Path) -> None:
+    server = start_server(tmp_path / "data", "--tls")
+    address = find_server(data=server.data)
+    assert address.url.startswith("https://") and address.certificate is not None
+    with Client(address) as client:
+        assert client.check_version().name == "realify" and client.jobs().jobs == []
+    with Client(Address(address.url, address.token)) as stranger, pytest.raises(ClientError) as caught:
+        stranger.jobs()
+    assert caught.value.code == "unreachable" and "--certificate" in caught.value.fix
+    assert server.stop() == 0
+
+
 def test_submit_waits_and_saves(server: Server, tmp_path: Path) -> None:
     out = tmp_path / "out.glb"
     told = command(client_commands.submit, server, MUSHROOM, "-p", "steps=8 pause=0 warn=careful", "-o", out, "--json",

@@ -15,7 +15,7 @@ from sdf_fit.sketch_error import SketchError
 from server.problem import Problem
 from server.watch_folder import PATIENCE_SECONDS, QUIET_FOR_GLB, QUIET_SECONDS, Arrival, FolderWatch
 from tests.server.painted import obj, painted_glb, put
-from tests.server.running import SKETCHES, start_server, wait_for
+from tests.server.running import start_server, wait_for
 
 
 @dataclass
@@ -223,7 +223,7 @@ def test_a_folder_that_goes_and_comes_back(rig: Rig) -> None:
 
 def test_through_a_real_server_and_its_restart(tmp_path: Path) -> None:
     exports, data = tmp_path / "Exports", tmp_path / "data"
-    put(exports / "My Fish" / "glb" / "My Fish.glb", painted_glb("fish"))
+    put(exports / "My Fish" / "glb" / "My Fish.glb", painted_glb("mug"))
     put(exports / "My Fish.txt", b"an orange fish steps=6 pause=0")
     put(exports / "broken.glb", painted_glb()[:12] + b"\0" * 200_000)
     server = start_server(data, "--watch", str(exports))
@@ -237,9 +237,9 @@ def test_through_a_real_server_and_its_restart(tmp_path: Path) -> None:
     wait_for(lambda: "broken.glb" in server.tail(), "word of the broken file in the log")
     assert server.stop() == 0, server.tail()
 
-    put(exports / "mushroom.glb", (SKETCHES / "mushroom.glb").read_bytes())  # while no server runs
+    put(exports / "mushroom.obj", obj())  # while no server runs
     server = start_server(data, "--watch", str(exports))
     names = wait_for(lambda: [job["name"] for job in jobs()] if len(jobs()) > 1 else None, "second job")
     assert sorted(names) == ["My Fish", "mushroom"]
-    assert sorted(path.name for path in exports.iterdir()) == ["My Fish", "My Fish.txt", "broken.glb", "mushroom.glb"]
+    assert sorted(path.name for path in exports.iterdir()) == ["My Fish", "My Fish.txt", "broken.glb", "mushroom.obj"]
     assert server.stop() == 0, server.tail()

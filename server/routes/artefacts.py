@@ -6,18 +6,17 @@ from fastapi import APIRouter, Request, Response
 
 from server.artefacts import NAMES, PUBLISHED, find, settings_json
 from server.file_answer import file_answer
-from server.models import ErrorBody
 from server.parts import TheParts
 from server.problem import Problem
 from server.routes.jobs import found
+from server.routes.responses import Responses, errors
 
 router = APIRouter(tags=["jobs"])
-FILE = {
+FILE: Responses = {
     200: {"description": "The file.", "content": {"application/octet-stream": {}}},
     206: {"description": "The part of it that `Range` asks for."},
     304: {"description": "It is still the one that `If-None-Match` names."},
-    404: {"model": ErrorBody},
-    416: {"model": ErrorBody},
+    **errors(404, 416),
 }
 
 

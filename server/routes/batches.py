@@ -9,9 +9,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import ValidationError
 
 from server.manifest import Kind, Line, ManifestError, parse_manifest
-from server.models import Batch, ErrorBody, NewJob, Problem422
+from server.models import Batch, NewJob, Problem422
 from server.parts import Parts, TheParts
 from server.problem import Problem
+from server.routes.responses import errors
 from server.safety.problems import told_faults
 from server.store.disk import require_space
 from server.store.ids import new_id
@@ -28,7 +29,7 @@ BODY = {
         "content": {kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")},
     }
 }
-ERRORS = {status: {"model": ErrorBody} for status in (409, 413, 415, 429, 507)} | {422: {"model": Problem422}}
+ERRORS = errors(409, 413, 415, 429, 507) | {422: {"model": Problem422}}
 
 
 @router.post("/v1/batches", response_model=Batch, status_code=201, responses=ERRORS, openapi_extra=BODY)
@@ -61,7 +62,7 @@ async def list_batches(parts: TheParts) -> list[Batch]:
     return [batch_view(row) for row in parts.store.batches()]
 
 
-@router.get("/v1/batches/{batch_id}", response_model=Batch, responses={404: {"model": ErrorBody}})
+@router.get("/v1/batches/{batch_id}", response_model=Batch, responses=errors(404))
 async def get_batch(batch_id: str, parts: TheParts) -> Response:
     """One batch with its jobs, in the manifest's order."""
     row = parts.store.batch(batch_id)

@@ -13,20 +13,21 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from server.event_texts import event_text
-from server.models import FINISHED, ErrorBody
+from server.models import FINISHED
 from server.parts import Parts, TheParts
 from server.problem import Problem
 from server.routes.jobs import found
+from server.routes.responses import Responses, errors
 from server.store.rows import EventRow
 
 router = APIRouter(tags=["events"])
 ALIVE_SECONDS = 15.0
-STREAM = {
+STREAM: Responses = {
     200: {
         "description": "A stream: `id` an event's, `event` its kind, `data` an Event. Comments keep it alive.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
-    404: {"model": ErrorBody},
+    **errors(404),
 }
 After = Annotated[str | None, Query(description="Only events after this id; `Last-Event-ID` goes before it.")]
 LastEventId = Annotated[str | None, Header(description="Sent by browsers when they connect anew.")]

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
-from server.models import ErrorBody, Job, JobList, JobState, NewJob, Priority
+from server.models import Job, JobList, JobState, NewJob, Priority
 from server.parts import Parts, TheParts
 from server.problem import Problem
+from server.routes.responses import errors
 from server.store.disk import require_space
 from server.store.retention import delete_job
 from server.store.rows import JobRow
@@ -17,15 +18,14 @@ from server.submit import body_sha, new_row
 from server.views import answer, job_view
 
 router = APIRouter(tags=["jobs"])
-NOT_THERE = {404: {"model": ErrorBody}}
-NOT_NOW = {**NOT_THERE, 409: {"model": ErrorBody}}
+NOT_THERE, NOT_NOW = errors(404), errors(404, 409)
 
 
 @router.post(
     "/v1/jobs",
     response_model=Job,
     status_code=201,
-    responses={status: {"model": ErrorBody} for status in (404, 409, 422, 429, 507)} | {200: {"model": Job}},
+    responses=errors(404, 409, 422, 429, 507) | {200: {"model": Job}},
 )
 async def submit(
     new: NewJob,

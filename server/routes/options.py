@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 
 from distill.catalog import CATALOG
 from distill.find import MissingPrior, find_prior
+from realify.setting_fields import Row
 from realify.settings import PRESETS, STANDARD, describe, to_dict
 from server.models import Options, PriorOption, SettingRow
 from server.parts import TheParts
@@ -22,7 +23,7 @@ router = APIRouter(tags=["options"])
 async def get_options(parts: TheParts) -> Response:
     """Presets, priors, backends, and every setting with type, default, range and help."""
     standard = to_dict(STANDARD)
-    rows = [SettingRow(default=row.value, **_fields(asdict(row))) for row in describe()]
+    rows = [_row(row) for row in describe()]
     presets = {
         name: {key: value for key, value in to_dict(settings).items() if value != standard[key]}
         for name, settings in PRESETS.items()
@@ -40,8 +41,8 @@ async def get_options(parts: TheParts) -> Response:
     return answer(options)
 
 
-def _fields(row: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in row.items() if key != "value"}
+def _row(row: Row) -> SettingRow:
+    return SettingRow.model_validate({**asdict(row), "default": row.value}, extra="ignore")
 
 
 def _priors() -> list[PriorOption]:

@@ -21,6 +21,7 @@ from sdf_fit.sketch_error import SketchError
 from server.models import ErrorBody, Sha256, Upload
 from server.parts import Parts, TheParts
 from server.problem import Problem
+from server.routes.responses import errors
 from server.sketch_check import suffix_of
 from server.store.disk import require_space
 from server.store.rows import UploadRow
@@ -29,10 +30,9 @@ from server.views import answer, upload_view
 router = APIRouter(tags=["uploads"])
 PIECE = 2**20  # bytes written at a time
 REST, REST_SECONDS = 2**26, 10.0  # of a refused upload that is still read, so that the client hears why
-ERRORS = {status: {"model": ErrorBody} for status in (413, 422, 507)}
 
 
-@router.put("/v1/uploads/{sha256}", response_model=Upload, responses={201: {"model": Upload}, **ERRORS})
+@router.put("/v1/uploads/{sha256}", response_model=Upload, responses={201: {"model": Upload}, **errors(413, 422, 507)})
 async def put_upload(
     sha256: Sha256, name: Annotated[str, Query(min_length=1, max_length=255)], request: Request, parts: TheParts
 ) -> Response:
@@ -50,7 +50,7 @@ async def put_upload(
     return _Early(answer(body, problem.status, problem.headers), request)
 
 
-@router.get("/v1/uploads/{sha256}", response_model=Upload, responses={404: {"model": ErrorBody}})
+@router.get("/v1/uploads/{sha256}", response_model=Upload, responses=errors(404))
 @router.head("/v1/uploads/{sha256}", include_in_schema=False)
 async def get_upload(sha256: Sha256, parts: TheParts) -> Response:
     """Says whether a sketch is there."""

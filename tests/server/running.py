@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,7 +91,7 @@ class Server:
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.job(job_id)}\n{self.tail()}") from None
 
-    def events(self, path: str, **params: Any) -> Iterator[Event]:
+    def events(self, path: str, **params: Any) -> Generator[Event, None, None]:
         """A stream's events, until it ends or the caller leaves."""
         with self.http.stream("GET", path, params=params) as answer:
             assert answer.status_code == 200, answer.read()

@@ -65,7 +65,7 @@ def word_sheet(prior: Prior, captions: Sequence[str], path: Path, steps: int, se
 def write_sheet(rows: dict[str, np.ndarray], captions: Sequence[str], path: Path) -> None:
     """Rows of images [N, S, S, 3] under N captions."""
     font = ImageFont.load_default(11)
-    texts = [_wrapped(caption, font) for caption in captions]
+    texts = [_wrapped(caption, font, TILE - 8) for caption in captions]
     head = MARGIN + LINE * max(text.count("\n") + 1 for text in texts)
     sheet = Image.new("RGB", (LABEL + len(captions) * TILE + MARGIN, head + len(rows) * TILE + MARGIN), PAPER)
     pen = ImageDraw.Draw(sheet)
@@ -73,7 +73,7 @@ def write_sheet(rows: dict[str, np.ndarray], captions: Sequence[str], path: Path
         pen.text((LABEL + column * TILE + 3, 4), text, INK, font)
     for row, (name, images) in enumerate(rows.items()):
         top = head + row * TILE
-        pen.text((MARGIN, top + TILE // 2 - 8), name, INK, font)
+        pen.text((MARGIN, top + TILE // 2 - 8), _wrapped(name, font, LABEL - 2 * MARGIN), INK, font)
         for column, image in enumerate(images):
             picture = Image.fromarray((image * 255 + 0.5).astype(np.uint8))
             sheet.paste(picture.resize((TILE - 2, TILE - 2), Image.Resampling.BICUBIC), (LABEL + column * TILE, top))
@@ -81,12 +81,12 @@ def write_sheet(rows: dict[str, np.ndarray], captions: Sequence[str], path: Path
     sheet.save(path)
 
 
-def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """In lines that fit over a tile."""
+def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """In lines of at most `width` pixels."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= TILE - 8:
+        if font.getlength(longer) <= width:
             lines[-1] = longer
         else:
             lines.append(word)

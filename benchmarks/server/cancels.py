@@ -25,7 +25,7 @@ from server.config import PIPELINE
 LIMIT = 2.0
 LONG = "a rehearsal: steps=100000 pause=.02 checkpoint-every=50"
 SHORT = "a rehearsal: steps=5"
-HANGS = "a rehearsal: steps=50 hang-at=10"
+HANGS = "a rehearsal: steps=50 deaf-at=10"
 
 
 def measure(size: Size, folder: Path) -> Result:
@@ -74,8 +74,8 @@ def _hanging(server: Running, sketch: str) -> float:
     """The seconds until the worker of a job that does not listen was replaced."""
     hanging = server.submit(sketch, HANGS)["id"]
     following = server.submit(sketch, SHORT)["id"]
-    wait_for(lambda: server.job(hanging)["step"] or None, "the first step of a job that will hang")
-    time.sleep(1.0)
+    server.wait_job(hanging, ("running",))
+    time.sleep(2.0)  # ten steps of a hundredth of a second
     began = time.time()
     server.post(f"/v1/jobs/{hanging}/cancel")
     server.wait_job(hanging, ("cancelled",))
@@ -104,7 +104,7 @@ def section(result: Result) -> str:
     table = markdown(["pipeline", "cancels", "p50, s", "p99, s", "worst, s"], rows)
     return (
         "From the request until the next job's start, at random moments of jobs that run.\n\n"
-        f"{table}\n\nA job that hangs and cannot be asked: its worker was killed and the next job ran "
+        f"{table}\n\nA job that hears nothing: its worker was killed and the next job ran "
         f"{result['hanging']:.1f} s after the cancel."
     )
 

@@ -105,14 +105,16 @@ def killing(work: Work, kills: int, folder: Path, seed: int) -> Result:
         client = Client(server, work)
         thread = threading.Thread(target=client.run, daemon=True)
         thread.start()
+        wait_for(lambda: len(client.accepted) >= work.backlog or None, "the first jobs")
         for turn in range(kills):
             time.sleep(rng.uniform(0, work.pause))
             if rng.random() < 0.5:
                 tally["server"] += 1
                 back.append(_kill_server(server, tally))
             else:
-                tally["worker"] += 1
-                struck.update(_kill_worker(server))
+                running = _kill_worker(server)
+                struck.update(running)
+                tally.update(worker=1, worker_at_work=len(running))
             if (turn + 1) % max(1, kills // 5) == 0:
                 say(f"  {turn + 1} of {kills} kills, {len(client.accepted)} jobs")
         client.done.set()
@@ -124,6 +126,7 @@ def killing(work: Work, kills: int, folder: Path, seed: int) -> Result:
         "kills": kills,
         "server_kills": tally["server"],
         "worker_kills": tally["worker"],
+        "at_work": tally["worker_at_work"],
         "left_over": tally["left_over"],
         "back": percentile(back, 50) if back else 0.0,
         "back_worst": max(back, default=0.0),
@@ -236,7 +239,8 @@ def kills_section(result: Result) -> str:
     """The page's table."""
     states = ", ".join(f"{count} {state}" for state, count in sorted(result["states"].items()))
     rows = [
-        ["kills", f"{result['server_kills']} of the server, {result['worker_kills']} of a worker"],
+        ["kills", f"{result['server_kills']} of the server, {result['worker_kills']} of a worker "
+         f"({result['at_work']} while it ran a job, the others while it started)"],
         ["jobs handed in", f"{result['jobs']}: {states}"],
         ["lost, wrong, or dead against the rule", str(result["lost"])],
         ["made twice out of one request", str(result["extra"])],

@@ -115,8 +115,8 @@ def section(result: Result) -> str:
         for row in result["rows"]
     ]
     return (
-        "401: no token or a wrong one. 421, 400: a Host that is not the server's. 403: another page asks. A rebound page "
-        "and a page elsewhere bring the cookie with them. "
+        "401: no token or a wrong one. 421, 400: a Host that is not the server's. 403: another page asks. A rebound "
+        "page and a page elsewhere bring the cookie with them. "
         "Without a token only the routes that have to be are answered.\n\n"
         f"{markdown(['route', *result['attacks']], rows)}"
     )

@@ -211,6 +211,5 @@ def _runs(process: psutil.Process, module: str) -> bool:
         words = process.cmdline()
     except psutil.Error:
         return False
-    return any(first == "-m" and second == module for first, second in pairwise(words)) and (
-        process.status() != psutil.STATUS_ZOMBIE
-    )
+    is_python = bool(words) and Path(words[0]).name.startswith("python")  # and not strace, whose words they are, too
+    return is_python and ("-m", module) in pairwise(words) and process.status() != psutil.STATUS_ZOMBIE

@@ -19,10 +19,11 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
     """A socket on that address. Raises StartError where it cannot be had."""
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, _, _, address = found[0]
+        family, kind, protocol, _, address = found[0]
     except OSError as error:
         raise StartError(f"The host {host!r} is no address of this machine: {error}.", "Try 127.0.0.1.") from error
-    with socket.socket(family, kind) as listening:
+    # With the protocol's number: only then does asyncio send small answers at once (TCP_NODELAY), and not 40 ms late.
+    with socket.socket(family, kind, protocol) as listening:
         # On Windows this option would let two servers share the port.
         if os.name == "posix":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -52,11 +52,10 @@ def find(row: JobRow, upload: UploadRow | None, folders: Folders, name: str) -> 
     return Artefact(path, TYPES[name], f"{how}; {_filename(row.name, name)}")
 
 
-def present(row: JobRow, upload: UploadRow | None, folders: Folders) -> list[str]:
-    """The names whose files are there."""
-    found = {name: find(row, upload, folders, name) for name in NAMES if name != "settings.json"}
-    there = {name for name, artefact in found.items() if artefact and artefact.path.is_file()}
-    return [name for name in NAMES if name in there or name == "settings.json"]
+def present(row: JobRow, folders: Folders) -> list[str]:
+    """The names whose files are there. The sketch is kept as long as a job has it."""
+    paths = {name: _path(row, folders, name) for name in TYPES if name != "settings.json"}
+    return [name for name, path in paths.items() if path and path.is_file()] + ["settings.json", "sketch"]
 
 
 def settings_json(row: JobRow) -> bytes:

@@ -18,7 +18,6 @@ def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None =
 
 def job_view(row: JobRow, parts: Parts) -> Job:
     """The job with the files that are there now."""
-    upload = parts.store.upload(row.sketch)
     return Job(
         id=row.id,
         state=row.state,
@@ -43,7 +42,7 @@ def job_view(row: JobRow, parts: Parts) -> Job:
         started=row.started,
         finished=row.finished,
         preview=preview_address(row.id, row.preview),
-        artefacts=present(row, upload, parts.folders),
+        artefacts=present(row, parts.folders),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Annotated
 
@@ -51,8 +52,12 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """Lists jobs, newest first."""
-    rows, following = parts.store.jobs(state or [], batch, after, limit)
-    return answer(JobList(jobs=[job_view(row, parts) for row in rows], next=following))
+
+    def look() -> JobList:
+        rows, following = parts.store.jobs(state or [], batch, after, limit)
+        return JobList(jobs=[job_view(row, parts) for row in rows], next=following)
+
+    return answer(await asyncio.to_thread(look))  # a long list of many files is not looked at between two events
 
 
 @router.get("/v1/jobs/{job_id}", response_model=Job, responses=NOT_THERE)

@@ -119,12 +119,20 @@ def page(
 
 
 def place(db: sqlite3.Connection, job_id: str) -> int | None:
-    """How many jobs are in front of it in the queue; None unless it is queued."""
+    """How many jobs are in front of it in the queue; None unless it is queued.
+
+    Those behind it are counted, for it is the newest jobs that are asked for most: at their submit, and in lists.
+    """
     row = db.execute("SELECT priority, rank, id FROM jobs WHERE id = ? AND state = 'queued'", (job_id,)).fetchone()
     if row is None:
         return None
-    in_front = "priority > :priority OR priority = :priority AND (rank, id) < (:rank, :id)"
-    return db.execute(f"SELECT count(*) FROM jobs WHERE state = 'queued' AND ({in_front})", dict(row)).fetchone()[0]
+    queued = "SELECT count(*) FROM jobs INDEXED BY queue WHERE state = 'queued' AND"
+    return db.execute(
+        "SELECT (SELECT jobs FROM tallies WHERE state = 'queued') - 1"
+        f" - ({queued} priority < :priority)"
+        f" - ({queued} priority = :priority AND (rank, id) > (:rank, :id))",
+        dict(row),
+    ).fetchone()[0]
 
 
 def counts(db: sqlite3.Connection, batch: str | None = None) -> dict[JobState, int]:

@@ -13,7 +13,7 @@ import { Jobs } from "./jobs.js";
 import { List } from "./list.js";
 import { PairingScreen, showCode, useTokenInAddress } from "./pairing.js";
 import { listenForKeys, showKeys } from "./shortcuts.js";
-import { STATES, share } from "./words.js";
+import { FINISHED, STATES, share } from "./words.js";
 
 const PATIENCE_MS = 1500; // before a connection that is lost is worth a word
 
@@ -30,13 +30,23 @@ const list = new List(document.getElementById("list"), jobs, attempt);
 let view = null; // the JobView that is open
 
 function drawTop() {
-  document.getElementById("top").replaceChildren(
-    el("a", { class: "brand", href: "#/" }, el("img", { src: "/page/icon.svg", alt: "", width: 32, height: 32 }), "Realify"),
-    el("a", { class: "button new", href: "#/" }, "New"),
-    el("span", { class: "gap" }),
-    button("", "device", showCode, "quiet bare", { "aria-label": "Pair another device", title: "Pair another device" }),
-    button("", "help", showKeys, "quiet bare", { "aria-label": "Keys", title: "Keys" }),
-  );
+  document
+    .getElementById("top")
+    .replaceChildren(
+      el(
+        "a",
+        { class: "brand", href: "#/" },
+        el("img", { src: "/page/icon.svg", alt: "", width: 32, height: 32 }),
+        "Realify",
+      ),
+      el("a", { class: "button new", href: "#/" }, "New"),
+      el("span", { class: "gap" }),
+      button("", "device", showCode, "quiet bare", {
+        "aria-label": "Pair another device",
+        title: "Pair another device",
+      }),
+      button("", "help", showKeys, "quiet bare", { "aria-label": "Keys", title: "Keys" }),
+    );
 }
 
 /** Shows what the address says. */
@@ -62,9 +72,12 @@ async function openJob(id) {
     job = await jobs.need(id);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    main.replaceChildren(el("article", { class: "job" }, problem(error), el("a", { class: "button", href: "#/" }, "To the start")));
+    main.replaceChildren(
+      el("article", { class: "job" }, problem(error), el("a", { class: "button", href: "#/" }, "To the start")),
+    );
     return;
   }
+  if (location.hash !== `#/jobs/${id}`) return; // meanwhile another one was opened
   const again = (from) => {
     location.hash = "#/";
     composer.again(from);
@@ -110,10 +123,13 @@ jobs.addEventListener("change", ({ detail: id }) => {
   if (!view || (id !== null && id !== view.job.id)) return;
   const job = jobs.byId.get(view.job.id);
   if (job) view.update(job);
+  else location.hash = "#/"; // it was deleted, perhaps elsewhere
   drawTitle();
 });
 
-jobs.addEventListener("state", ({ detail: job }) => announce(`${job.prompt}: ${STATES[job.state]}`));
+jobs.addEventListener("state", ({ detail: job }) => {
+  if (FINISHED.includes(job.state) || job.id === view?.job.id) announce(`${job.prompt}: ${STATES[job.state]}`);
+});
 
 whenUnpaired(() => {
   if (frame.dataset.view === "pairing") return;

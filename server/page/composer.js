@@ -14,13 +14,24 @@ export class Composer {
   #sketch = null; // {name, sha256, file, ready}: ready is a promise of the server having it
   #sending = null; // aborts the upload
   #key = newKey();
-  #input = el("input", { type: "file", class: "unseen", id: "sketch", onchange: () => this.#chosen(this.#input.files) });
+  #input = el("input", {
+    type: "file",
+    class: "unseen",
+    id: "sketch",
+    onchange: () => this.#chosen(this.#input.files),
+  });
   #space = el("div", { class: "space" });
   #invitation = el("div", { class: "invitation" });
   #facts = el("p", { class: "facts", role: "status" });
   #sent = el("progress", { class: "sent", max: 1, value: 0, hidden: true, "aria-label": "Upload" });
   #trouble = el("div", { class: "trouble" });
-  #prompt = el("textarea", { id: "prompt", rows: 1, placeholder: "a photo of a red mushroom", required: true, oninput: () => this.#grow() });
+  #prompt = el("textarea", {
+    id: "prompt",
+    rows: 1,
+    placeholder: "a photo of a red mushroom",
+    required: true,
+    oninput: () => this.#grow(),
+  });
   #presets = el("fieldset", { class: "presets" });
   #settings = new SettingsForm();
   #refused = el("div", { class: "trouble" });
@@ -29,7 +40,12 @@ export class Composer {
   element = el(
     "form",
     { class: "composer", noValidate: true, onsubmit: (event) => this.#onSubmit(event) },
-    el("header", {}, el("h1", { tabIndex: -1 }, "Make a sketch real"), el("p", {}, "Drop a rough 3D sketch, say what it is, and get a textured model back.")),
+    el(
+      "header",
+      {},
+      el("h1", { tabIndex: -1 }, "Make a sketch real"),
+      el("p", {}, "Drop a rough 3D sketch, say what it is, and get a textured model back."),
+    ),
     this.#drop,
     this.#sent,
     this.#facts,
@@ -38,7 +54,12 @@ export class Composer {
     this.#presets,
     this.#settings.element,
     this.#refused,
-    el("div", { class: "go" }, this.#submit, el("span", { class: "keys" }, el("kbd", {}, "Ctrl"), el("kbd", {}, "Enter"))),
+    el(
+      "div",
+      { class: "go" },
+      this.#submit,
+      el("span", { class: "keys" }, el("kbd", {}, "Ctrl"), el("kbd", {}, "Enter")),
+    ),
   );
 
   /** `onJob(job)`: it was taken. */
@@ -107,7 +128,10 @@ export class Composer {
     this.#clear();
     if (!accepted.includes(suffix(sketch.name))) {
       this.#trouble.replaceChildren(
-        problem({ message: `${sketch.name} is no kind of sketch that is known here.`, fix: `Choose one of ${accepted.join(", ")}.` }),
+        problem({
+          message: `${sketch.name} is no kind of sketch that is known here.`,
+          fix: `Choose one of ${accepted.join(", ")}.`,
+        }),
       );
       return;
     }
@@ -194,7 +218,10 @@ export class Composer {
     if (error.status > 0) this.#key = newKey(); // an answer came: what is sent next is another request
     if (error.code === "unknown_sketch" && this.#sketch?.file) {
       this.#sketch.ready = this.#send(this.#sketch.file); // it lay there for too long and was removed
-      this.#refuse({ message: "The server had forgotten the sketch; it is being sent again.", fix: "Press Realify once more." });
+      this.#refuse({
+        message: "The server had forgotten the sketch; it is being sent again.",
+        fix: "Press Realify once more.",
+      });
       return;
     }
     if (this.#trouble.childElementCount === 0) this.#refuse(error);
@@ -209,9 +236,14 @@ export class Composer {
   }
 
   #missing() {
-    if (!this.#sketch) return { message: "There is no sketch yet.", fix: "Drop a file above, or choose one.", focus: this.#input };
+    if (!this.#sketch)
+      return { message: "There is no sketch yet.", fix: "Drop a file above, or choose one.", focus: this.#input };
     if (!this.#prompt.value.trim()) {
-      return { message: "What is it? The sketch alone does not say.", fix: "A few words are enough: a photo of a red mushroom.", focus: this.#prompt };
+      return {
+        message: "What is it? The sketch alone does not say.",
+        fix: "A few words are enough: a photo of a red mushroom.",
+        focus: this.#prompt,
+      };
     }
     return this.#settings.wrong();
   }
@@ -249,7 +281,12 @@ export class Composer {
     const formats = this.#options?.formats.map((each) => each.slice(1).toUpperCase()).join(", ") ?? "";
     this.#invitation.replaceChildren(
       icon("cube"),
-      el("p", {}, el("label", { class: "button", for: "sketch" }, "Choose a sketch"), el("span", { class: "or" }, "or drop it here")),
+      el(
+        "p",
+        {},
+        el("label", { class: "button", for: "sketch" }, "Choose a sketch"),
+        el("span", { class: "or" }, "or drop it here"),
+      ),
       el("p", { class: "formats" }, formats),
     );
   }
@@ -259,19 +296,37 @@ export class Composer {
     this.#invitation.replaceChildren(
       el("p", { class: "unshown" }),
       el("label", { class: "button small", for: "sketch" }, "Another one"),
-      button("Take it away", "close", () => this.#clear(), "small plain bare", { "aria-label": "Take the sketch away", title: "Take it away" }),
+      button("Take it away", "close", () => this.#clear(), "small plain bare", {
+        "aria-label": "Take the sketch away",
+        title: "Take it away",
+      }),
     );
   }
 
   #suggest(name) {
-    const words = name.replace(/\.[^.]*$/, "").replace(/[_\-.]+/g, " ").trim().toLowerCase();
+    const words = name
+      .replace(/\.[^.]*$/, "")
+      .replace(/[_\-.]+/g, " ")
+      .trim()
+      .toLowerCase();
     if (words) this.#prompt.placeholder = `a photo of ${/^[aeiou]/.test(words) ? "an" : "a"} ${words}`;
   }
 
   #choice(name, checked) {
-    const radio = el("input", { type: "radio", name: "preset", value: name, checked, onchange: () => this.#settings.presetChanged() });
+    const radio = el("input", {
+      type: "radio",
+      name: "preset",
+      value: name,
+      checked,
+      onchange: () => this.#settings.presetChanged(),
+    });
     const title = name[0].toUpperCase() + name.slice(1);
-    return el("label", { class: "choice" }, radio, el("span", {}, el("strong", {}, title), el("small", {}, PRESETS[name] ?? "")));
+    return el(
+      "label",
+      { class: "choice" },
+      radio,
+      el("span", {}, el("strong", {}, title), el("small", {}, PRESETS[name] ?? "")),
+    );
   }
 
   #preset() {

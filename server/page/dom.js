@@ -14,7 +14,9 @@ export function el(name, props = {}, ...children) {
     else if (key === "class" || key === "for" || key === "role" || key.includes("-")) element.setAttribute(key, value);
     else element[key] = value;
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -48,12 +50,22 @@ export function icon(name) {
 
 /** A button with an icon and words. `kind`: primary, plain or quiet. */
 export function button(words, iconName, onclick, kind = "plain", props = {}) {
-  return el("button", { type: "button", class: `button ${kind}`, onclick, ...props }, iconName && icon(iconName), words);
+  return el(
+    "button",
+    { type: "button", class: `button ${kind}`, onclick, ...props },
+    iconName && icon(iconName),
+    words,
+  );
 }
 
 /** What went wrong and how to mend it: `error` is {message, fix}. */
 export function problem(error) {
-  return el("div", { class: "problem", role: "alert" }, el("p", {}, el("strong", {}, error.message)), el("p", {}, error.fix));
+  return el(
+    "div",
+    { class: "problem", role: "alert" },
+    el("p", {}, el("strong", {}, error.message)),
+    el("p", {}, error.fix),
+  );
 }
 
 /** Says it to those who do not see the page. */

@@ -79,10 +79,13 @@ export class JobView {
       const link = { class: "button primary", href: address(job, "result.glb"), download: "" };
       made.push(el("a", link, icon("down"), "Download GLB"));
     }
-    if (RETRYABLE.includes(job.state)) made.push(button("Try again", "repeat", act("retry", "Queued again"), "primary"));
-    if (job.state === "queued" && job.place !== 0) made.push(button("Run next", "first", () => this.#do(() => this.jobs.runNext(job.id))));
+    if (RETRYABLE.includes(job.state))
+      made.push(button("Try again", "repeat", act("retry", "Queued again"), "primary"));
+    if (job.state === "queued" && job.place !== 0)
+      made.push(button("Run next", "first", () => this.#do(() => this.jobs.runNext(job.id))));
     if (FINISHED.includes(job.state)) made.push(button("Make another", "plus", () => this.again(job)));
-    if (job.state === "queued" || job.state === "running") made.push(button("Cancel", "close", act("cancel", "Cancelled")));
+    if (job.state === "queued" || job.state === "running")
+      made.push(button("Cancel", "close", act("cancel", "Cancelled")));
     if (job.state === "cancelling") made.push(button("Stopping…", null, () => {}, "plain", { disabled: true }));
     if (FINISHED.includes(job.state)) made.push(button("Delete", "trash", () => this.#delete(job), "quiet"));
     return made;
@@ -95,10 +98,15 @@ export class JobView {
       el(
         "div",
         { class: "actions" },
-        button("Delete", "trash", async () => {
-          box.close();
-          if (await this.#do(() => this.jobs.remove(job.id), "Deleted")) this.leave();
-        }, "danger"),
+        button(
+          "Delete",
+          "trash",
+          async () => {
+            box.close();
+            if (await this.#do(() => this.jobs.remove(job.id), "Deleted")) this.leave();
+          },
+          "danger",
+        ),
         button("Keep it", null, () => box.close()),
       ),
     );
@@ -177,7 +185,9 @@ function trouble(job) {
 
 function details(job) {
   const files = Object.entries(FILES).filter(([name]) => job.artefacts.includes(name));
-  const links = files.map(([name, words]) => el("li", {}, el("a", { href: address(job, name), target: "_blank", rel: "noopener" }, words)));
+  const links = files.map(([name, words]) =>
+    el("li", {}, el("a", { href: address(job, name), target: "_blank", rel: "noopener" }, words)),
+  );
   const facts = {
     Preset: PRESETS[job.preset] ? `${job.preset}: ${PRESETS[job.preset].toLowerCase()}` : job.preset,
     Seed: job.seed,
@@ -190,6 +200,10 @@ function details(job) {
   const rows = Object.entries(facts).filter(([, value]) => value !== undefined);
   return [
     el("ul", { class: "files" }, links),
-    el("dl", {}, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, String(value ?? "none"))])),
+    el(
+      "dl",
+      {},
+      rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, String(value ?? "none"))]),
+    ),
   ];
 }

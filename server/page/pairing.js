@@ -33,7 +33,13 @@ export class PairingScreen {
     { class: "pairing", noValidate: true, onsubmit: (event) => this.#onSubmit(event) },
     el("img", { src: "/page/icon.svg", alt: "", width: 56, height: 56 }),
     el("h1", {}, el("label", { for: "code" }, "Pair this browser")),
-    el("p", { id: "how" }, "On the computer that runs the server, type ", el("code", {}, "realify pair"), ". It shows six digits."),
+    el(
+      "p",
+      { id: "how" },
+      "On the computer that runs the server, type ",
+      el("code", {}, "realify pair"),
+      ". It shows six digits.",
+    ),
     this.#code,
     this.#trouble,
     el("button", { type: "submit", class: "button primary large" }, "Pair"),
@@ -58,7 +64,9 @@ export class PairingScreen {
     this.#trouble.replaceChildren();
     const code = this.#code.value.replace(/\D/g, "");
     if (code.length !== 6) {
-      this.#trouble.replaceChildren(problem({ message: "The code has six digits.", fix: "realify pair shows a new one at any time." }));
+      this.#trouble.replaceChildren(
+        problem({ message: "The code has six digits.", fix: "realify pair shows a new one at any time." }),
+      );
       return;
     }
     try {
@@ -73,6 +81,10 @@ export class PairingScreen {
   }
 }
 
+const ALONE =
+  "This server listens on its own computer alone; started with --host 0.0.0.0, it is there for other devices too. " +
+  "Another browser on this computer takes the code:";
+
 /** A code for another device, as large as it can be read from across a room. */
 export async function showCode() {
   const body = el("div", { class: "code" }, el("p", {}, "…"));
@@ -80,17 +92,16 @@ export async function showCode() {
   try {
     const { code, seconds, addresses, fingerprint } = await call("POST", "/v1/pair/code");
     const ends = new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    const where = addresses.length > 0 ? addresses : [location.origin];
-    body.replaceChildren(
-      el("p", {}, "Open this address on it:"),
-      el("ul", { class: "addresses" }, where.map((each) => el("li", {}, each))),
-      el("p", {}, "and type:"),
+    const where = addresses.map((each) => el("li", {}, each));
+    const parts = [
+      addresses.length > 0
+        ? [el("p", {}, "Open this address on it:"), el("ul", { class: "addresses" }, where), el("p", {}, "and type:")]
+        : el("p", {}, ALONE),
       el("p", { class: "digits" }, `${code.slice(0, 3)} ${code.slice(3)}`),
       el("p", { class: "soft" }, `It works once, until ${ends}.`),
-      addresses.length === 0 &&
-        el("p", { class: "soft" }, "The server listens on this computer alone; start it with --host 0.0.0.0 for others."),
       fingerprint && el("p", { class: "soft fingerprint" }, `The certificate's fingerprint: ${fingerprint}`),
-    );
+    ];
+    body.replaceChildren(el("div", {}, parts));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     body.replaceChildren(problem(error));

@@ -21,9 +21,22 @@ export class SettingsForm {
   #fields = new Map(); // key → {row, input}
   #options = null;
   #preset = () => "standard";
-  #seed = el("input", { id: "seed", type: "number", inputMode: "numeric", min: 0, max: 2 ** 32 - 1, step: 1, placeholder: "0" });
+  #seed = el("input", {
+    id: "seed",
+    type: "number",
+    inputMode: "numeric",
+    min: 0,
+    max: 2 ** 32 - 1,
+    step: 1,
+    placeholder: "0",
+  });
   #name = el("input", { id: "name", type: "text", maxLength: 200, placeholder: "as the file" });
-  #search = el("input", { type: "search", placeholder: "Find a setting", "aria-label": "Find a setting", oninput: () => this.#filter() });
+  #search = el("input", {
+    type: "search",
+    placeholder: "Find a setting",
+    "aria-label": "Find a setting",
+    oninput: () => this.#filter(),
+  });
   #groups = el("div", { class: "groups" });
   #count = el("span", { class: "count" });
   element = el(
@@ -36,7 +49,12 @@ export class SettingsForm {
       el("label", { for: "name" }, "Name of the result", this.#name),
       el("label", { for: "seed" }, "Seed", this.#seed),
     ),
-    el("div", { class: "find" }, this.#search, button("Reset all", null, () => this.fill({ settings: {} }), "quiet small")),
+    el(
+      "div",
+      { class: "find" },
+      this.#search,
+      button("Reset all", null, () => this.fill({ settings: {} }), "quiet small"),
+    ),
     this.#groups,
   );
 
@@ -50,7 +68,10 @@ export class SettingsForm {
     this.#preset = preset;
     const byGroup = Map.groupBy
       ? Map.groupBy(options.settings, groupOf)
-      : options.settings.reduce((map, row) => map.set(groupOf(row), [...(map.get(groupOf(row)) ?? []), row]), new Map());
+      : options.settings.reduce(
+          (map, row) => map.set(groupOf(row), [...(map.get(groupOf(row)) ?? []), row]),
+          new Map(),
+        );
     const drawn = [...byGroup].map(([group, rows]) =>
       el(
         "details",
@@ -59,7 +80,13 @@ export class SettingsForm {
         rows.filter((row) => !OWN_FIELD.includes(row.key)).map((row) => this.#field(row)),
       ),
     );
-    const priors = el("datalist", { id: "priors" }, options.priors.map((each) => el("option", { value: each.name }, each.ready ? each.title : `${each.title} (not on the server yet)`)));
+    const priors = el(
+      "datalist",
+      { id: "priors" },
+      options.priors.map((each) =>
+        el("option", { value: each.name }, each.ready ? each.title : `${each.title} (not on the server yet)`),
+      ),
+    );
     this.#groups.replaceChildren(...drawn, priors);
     this.presetChanged();
   }
@@ -85,7 +112,8 @@ export class SettingsForm {
   /** {seed, name, settings}: settings holds what was filled in and nothing else. */
   values() {
     const settings = {};
-    for (const [key, { row, input }] of this.#fields) if (input.value.trim() !== "") settings[key] = parsed(row, input.value.trim());
+    for (const [key, { row, input }] of this.#fields)
+      if (input.value.trim() !== "") settings[key] = parsed(row, input.value.trim());
     return { seed: this.#seed.value === "" ? null : Number(this.#seed.value), name: this.#name.value.trim(), settings };
   }
 
@@ -97,7 +125,11 @@ export class SettingsForm {
       if (parent.tagName === "DETAILS") parent.open = true;
     }
     const range = input.min !== "" ? ` It takes ${input.min} to ${input.max}.` : "";
-    return { message: `${input.dataset.key ?? input.id}: ${input.validationMessage}`, fix: `Mend it, or leave it empty for the preset's.${range}`, focus: input };
+    return {
+      message: `${input.dataset.key ?? input.id}: ${input.validationMessage}`,
+      fix: `Mend it, or leave it empty for the preset's.${range}`,
+      focus: input,
+    };
   }
 
   #field(row) {
@@ -142,7 +174,12 @@ function inputFor(row, id) {
   const choices = row.type === "bool" ? [true, false] : row.choices;
   if (choices) {
     const all = row.optional ? [...choices, null] : choices;
-    return el("select", props, el("option", { value: "" }), all.map((each) => el("option", { value: shown(each) }, shown(each))));
+    return el(
+      "select",
+      props,
+      el("option", { value: "" }),
+      all.map((each) => el("option", { value: shown(each) }, shown(each))),
+    );
   }
   if (row.type === "str") {
     const text = el("input", { ...props, type: "text" });

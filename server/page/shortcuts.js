@@ -33,5 +33,19 @@ export function listenForKeys(actions) {
 
 /** What the keys are. */
 export function showKeys() {
-  dialog("Keys", el("dl", { class: "keys" }, KEYS.map(([keys, does]) => [el("dt", {}, keys.split(" ").map((key) => el("kbd", {}, key))), el("dd", {}, does)])));
+  dialog(
+    "Keys",
+    el(
+      "dl",
+      { class: "keys" },
+      KEYS.map(([keys, does]) => [
+        el(
+          "dt",
+          {},
+          keys.split(" ").map((key) => el("kbd", {}, key)),
+        ),
+        el("dd", {}, does),
+      ]),
+    ),
+  );
 }

@@ -42,7 +42,9 @@ export class Stage {
       this.#picture.alt = `Preview of ${job.prompt}`;
     }
     this.#hint.hidden = Boolean(job.preview);
-    this.#hint.textContent = FINISHED.includes(job.state) ? "It did not get to a first picture." : "First pictures appear here.";
+    this.#hint.textContent = FINISHED.includes(job.state)
+      ? "It did not get to a first picture."
+      : "First pictures appear here.";
   }
 
   async #show(job, done) {
@@ -101,7 +103,9 @@ export class Stage {
   #fallBack(job, words) {
     this.#tell(words);
     if (!job.artefacts.includes("sheet.png")) return;
-    this.#space.replaceChildren(el("img", { class: "sheet", src: address(job, "sheet.png"), alt: `Pictures of ${job.prompt}` }));
+    this.#space.replaceChildren(
+      el("img", { class: "sheet", src: address(job, "sheet.png"), alt: `Pictures of ${job.prompt}` }),
+    );
     this.element.dataset.shown = "sheet";
   }
 

@@ -207,7 +207,12 @@ function lamps() {
     light.position.set(x, y, z);
     return light;
   };
-  return [new HemisphereLight("#ffffff", "#b8a892", 1.9), lamp(2, 3, 2.5, 1.7), lamp(-3, 1, 1.5, 0.5), lamp(0.5, 2, -3, 0.8)];
+  return [
+    new HemisphereLight("#ffffff", "#b8a892", 1.9),
+    lamp(2, 3, 2.5, 1.7),
+    lamp(-3, 1, 1.5, 0.5),
+    lamp(0.5, 2, -3, 0.8),
+  ];
 }
 
 /** A soft dark spot below: without it things hang in the air. */

@@ -71,7 +71,7 @@ export function ago(time) {
 export function standing(job) {
   if (job.state === "running") {
     const left = job.seconds_left;
-    return left === null || left === undefined ? doing(job) : `${doing(job)} · ${about(left)} left`;
+    return left === null || left === undefined ? doing(job) : capital(`${about(left)} left`);
   }
   if (job.state === "queued" && job.place !== null && job.place !== undefined) {
     return job.place === 0 ? "Next in line" : `Waiting, ${job.place} before it`;
@@ -79,6 +79,10 @@ export function standing(job) {
   if (job.state === "done") return job.finished ? `Done ${ago(job.finished)}` : "Done";
   if (job.state === "failed" || job.state === "dead") return `${STATES[job.state]}: ${job.error?.message ?? ""}`;
   return STATES[job.state];
+}
+
+function capital(words) {
+  return words[0].toUpperCase() + words.slice(1);
 }
 
 /** What a running job does now. */

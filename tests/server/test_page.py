@@ -180,7 +180,7 @@ def test_cancel_try_again_make_another_delete(visit: Open, server: Server) -> No
     expect(here.page.locator("#prompt")).to_have_value(LONG)
     here.page.fill("#prompt", "fail-at=3")
     here.page.get_by_role("button", name="Realify").click()
-    wait_for(lambda: here.page.url[-26:] != job_id and "/jobs/" in here.page.url, "another job")
+    here.page.wait_for_url(lambda url: "#/jobs/" in url and not url.endswith(job_id))
     another = here.opened()
     problem = here.page.locator("article.job").get_by_role("alert")
     expect(problem).to_contain_text("The prompt asked for a failure.")

@@ -20,7 +20,8 @@ document at `/openapi.json`. How to start it, what the token is, and what an err
 
 `{sha256}` is the SHA-256 of the file in 64 small hexadecimal digits. All but the routes marked "open" want the token;
 every one of them wants a Host that is the server's. Any route may also answer 400 or 421 (a Host that is none of the
-server's), 401 (no token, or a wrong one), 403 (another site's page) and 422 (a field that is missing or of the wrong kind).
+server's), 401 (no token, or a wrong one), 403 (another site's page) and 422 (a field that is missing or of the wrong
+kind).
 
 | route | what it does | query and headers | body | answers |
 |---|---|---|---|---|"""

@@ -16,9 +16,10 @@ import struct
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import numpy as np
@@ -32,6 +33,7 @@ from benchmarks.yardstick import markdown
 from tests.server.fake_pipeline import glb_extras, number, plan
 
 STRIKES = 3
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,23 +69,32 @@ class Client:
     done: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """The thread."""
-        sketch, turn = "", 0
+        """The thread. It ends with every request answered: what was never answered may have been heard all the same."""
+        turn = 0
         while not self.done.is_set():
+            if self._insist(self._unfinished) >= self.work.backlog:
+                time.sleep(0.1)
+                continue
+            self.accepted[f"kill-{turn}"] = self._insist(lambda number=turn: self._hand_in(number))
+            turn += 1
+
+    def _hand_in(self, turn: int) -> str:
+        """A job's id; the sketch is there already but for the first time."""
+        sketch = self.server.sketch("sketch.glb", self.work.sketch)
+        prompt = self.work.prompts[turn % len(self.work.prompts)]
+        more = {"settings": self.work.settings, "preset": self.work.preset}
+        return self.server.submit(sketch, prompt, f"kill-{turn}", **more)["id"]
+
+    def _insist(self, ask: Callable[[], T]) -> T:
+        """The same request until it is answered. An error that is an answer is noted: none is expected."""
+        while True:
             try:
-                sketch = sketch or self.server.sketch("sketch.glb", self.work.sketch)
-                if self._unfinished() >= self.work.backlog:
-                    time.sleep(0.1)
-                    continue
-                prompt = self.work.prompts[turn % len(self.work.prompts)]
-                key = f"kill-{turn}"
-                more = {"settings": self.work.settings, "preset": self.work.preset}
-                self.accepted[key] = self.server.submit(sketch, prompt, key, **more)["id"]
-                turn += 1
+                return ask()
             except httpx2.HTTPStatusError as error:
                 self.unexpected.append(f"{error.response.status_code}: {error.response.text[:200]}")
+                time.sleep(0.2)
             except httpx2.TransportError:
-                time.sleep(0.05)  # it was just killed: the same request once more
+                time.sleep(0.05)  # it was just killed
 
     def _unfinished(self) -> int:
         """Jobs that are not at their end; looks at each new result meanwhile."""

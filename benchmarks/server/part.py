@@ -28,7 +28,7 @@ class Size:
 
 
 FULL = Size("full", (1, 16, 64), 60, (1, 50, 500), 12.0, 200, 10, 60, 6, 3, 60)
-QUICK = Size("quick", (1, 4), 10, (1, 8), 3.0, 4, 0, 3, 0, 0, 2)
+QUICK = Size("quick", (1, 4), 10, (1, 8), 3.0, 3, 0, 3, 0, 0, 2)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from server.app import make_app
 from server.config import ServerConfig
 from server.parts import open_parts
-import server.serve_command
+import server.serving
 
 async def build():
     parts = open_parts(ServerConfig(Path(sys.argv[1])))

@@ -1,0 +1,113 @@
+"""A server from its configuration to its end: opens its parts, listens, tells where it is, and stops in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import uvicorn
+
+from realify import __version__
+from server.addresses import certificate_names, page_addresses
+from server.announce import Announcement
+from server.app import make_app
+from server.config import ServerConfig
+from server.folders import Folders
+from server.instance import StartError, owned, tell_address
+from server.listening import Server, bound
+from server.parts import Parts, open_parts
+from server.safety.tls import Certificate, ensure_certificate, keep_fresh
+
+GRACE_SECONDS = 5  # that an answer under way gets to be sent when the server stops
+
+
+def run(config: ServerConfig, as_json: bool) -> None:
+    """Serves until a signal. Raises StartError, StoreError, TokenError, HostNameError."""
+    folders = Folders(config.data)
+    folders.make()
+    with owned(folders), bound(config.host, config.port) as listening:
+        asyncio.run(_serve(config, folders, listening, as_json))
+
+
+async def _serve(config: ServerConfig, folders: Folders, listening: socket.socket, as_json: bool) -> None:
+    port = listening.getsockname()[1]
+    url = local_url(config, port)
+    parts = open_parts(config)
+
+    def on_ready() -> None:
+        tell_address(folders, url)
+        if as_json:
+            _tell_program(url, folders)
+        else:
+            _tell_person(url, port, parts, certificate)
+
+    certificate = await asyncio.to_thread(_certificate, config, folders, parts)
+    settings = uvicorn.Config(
+        make_app(parts),
+        ssl_certfile=certificate and certificate.cert,
+        ssl_keyfile=certificate and certificate.key,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = Server(settings, on_ready, parts.hub.close)
+    async with _on_the_network(config, port, parts, settings, certificate):
+        await server.serve(sockets=[listening])
+    if not server.started:
+        raise StartError("The server did not start.", "The lines above say why.")
+
+
+def _certificate(config: ServerConfig, folders: Folders, parts: Parts) -> Certificate | None:
+    return ensure_certificate(folders.tls, certificate_names(config.host, parts.hosts.names)) if config.tls else None
+
+
+@asynccontextmanager
+async def _on_the_network(
+    config: ServerConfig, port: int, parts: Parts, settings: uvicorn.Config, certificate: Certificate | None
+) -> AsyncIterator[None]:
+    """Announces the server and keeps its certificate fresh while the block runs."""
+    async with AsyncExitStack() as stack:
+        if config.announce:
+            announcement = Announcement(config.host, port, config.tls)
+            announcement.start()
+            stack.push_async_callback(announcement.close)
+        if certificate is not None:
+            settings.load()
+            assert settings.ssl is not None
+            names = partial(certificate_names, config.host, parts.hosts.names)
+            renewal = asyncio.create_task(keep_fresh(certificate, names, settings.ssl))
+            stack.callback(renewal.cancel)
+        yield
+
+
+def local_url(config: ServerConfig, port: int) -> str:
+    """Where programs on this machine find it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(config.host, config.host)
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"{'https' if config.tls else 'http'}://{host}:{port}"
+
+
+def _tell_program(url: str, folders: Folders) -> None:
+    about = {"url": url, "data": str(folders.data), "token_file": str(folders.token), "version": __version__}
+    print(json.dumps(about), flush=True)
+
+
+def _tell_person(url: str, port: int, parts: Parts, certificate: Certificate | None) -> None:
+    lines = [f"Realify {__version__} is at {url}", f"  page      {url}/#token={parts.tokens.token}"]
+    scheme = "https" if parts.config.tls else "http"
+    lines += [f"  network   {page}" for page in page_addresses(parts.config.host, port, scheme)]
+    if certificate is not None:
+        lines.append(f"  SHA-256   {certificate.fingerprint}  (of the certificate, to compare in a browser's warning)")
+    lines += [
+        f"  token     {parts.tokens.token}  (also in {parts.folders.token})",
+        "  another device: `realify pair` shows a code for it",
+    ]
+    print("\n".join(lines), flush=True)

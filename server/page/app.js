@@ -30,23 +30,21 @@ const list = new List(document.getElementById("list"), jobs, attempt);
 let view = null; // the JobView that is open
 
 function drawTop() {
-  document
-    .getElementById("top")
-    .replaceChildren(
-      el(
-        "a",
-        { class: "brand", href: "#/" },
-        el("img", { src: "/page/icon.svg", alt: "", width: 32, height: 32 }),
-        "Realify",
-      ),
-      el("a", { class: "button new", href: "#/" }, "New"),
-      el("span", { class: "gap" }),
-      button("", "device", showCode, "quiet bare", {
-        "aria-label": "Pair another device",
-        title: "Pair another device",
-      }),
-      button("", "help", showKeys, "quiet bare", { "aria-label": "Keys", title: "Keys" }),
-    );
+  document.getElementById("top").replaceChildren(
+    el(
+      "a",
+      { class: "brand", href: "#/" },
+      el("img", { src: "/page/icon.svg", alt: "", width: 32, height: 32 }),
+      "Realify",
+    ),
+    el("a", { class: "button new", href: "#/" }, "New"),
+    el("span", { class: "gap" }),
+    button("", "device", showCode, "quiet bare", {
+      "aria-label": "Pair another device",
+      title: "Pair another device",
+    }),
+    button("", "help", showKeys, "quiet bare", { "aria-label": "Keys", title: "Keys" }),
+  );
 }
 
 /** Shows what the address says. */

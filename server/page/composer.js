@@ -8,6 +8,7 @@ import { sharedViewer } from "./shared_viewer.js";
 import { PRESETS, size } from "./words.js";
 
 const REMEMBERED = "realify.preset";
+const LARGEST_DRAWN = 150e6; // bytes; a phone has no room for more
 
 export class Composer {
   #options = null;
@@ -135,13 +136,25 @@ export class Composer {
       );
       return;
     }
-    const ready = this.#send(sketch);
-    this.#sketch = { name: sketch.name, file: sketch, ready };
+    this.#sketch = { name: sketch.name, file: sketch };
+    this.#sendAgain();
     this.#suggest(sketch.name);
     this.#facts.textContent = `${sketch.name} · ${size(sketch.size)}`;
     this.#filled();
-    ready.catch((error) => this.#tell(error)); // told where the sketch is; a submit waits for it too
-    await this.#draw(await sketch.arrayBuffer(), suffix(sketch.name).slice(1));
+    if (sketch.size < LARGEST_DRAWN) await this.#draw(await sketch.arrayBuffer(), suffix(sketch.name).slice(1));
+    else this.#undrawn("It is too large to be drawn here; the server takes it all the same.");
+  }
+
+  /** Starts to send the sketch; what goes wrong is told where the sketch is, and a submit waits for it too. */
+  #sendAgain() {
+    const sketch = this.#sketch;
+    this.#trouble.replaceChildren();
+    sketch.failed = false;
+    sketch.ready = this.#send(sketch.file);
+    sketch.ready.catch((error) => {
+      sketch.failed = true;
+      this.#tell(error);
+    });
   }
 
   /** Sends it while the person still writes. */
@@ -174,11 +187,14 @@ export class Composer {
       sketch.model = await loadSketch(data, kind, sketch.settings);
     } catch (error) {
       if (!(error instanceof NotShown)) throw error;
-      this.#drop.dataset.flat = "true";
-      this.#invitation.querySelector(".unshown")?.append(error.message);
+      this.#undrawn(error.message);
       return;
     }
     if (sketch === this.#sketch && this.element.isConnected) await this.#place();
+  }
+
+  #undrawn(why) {
+    this.#invitation.querySelector(".unshown")?.append(why);
   }
 
   async #place() {
@@ -199,6 +215,7 @@ export class Composer {
     }
     this.#busy(true);
     try {
+      if (this.#sketch.failed) this.#sendAgain();
       await this.#sketch.ready;
       const job = await call("POST", "/v1/jobs", this.#body(), { "Idempotency-Key": this.#key });
       localStorage.setItem(REMEMBERED, this.#preset());
@@ -217,7 +234,7 @@ export class Composer {
     if (!(error instanceof ApiError)) throw error;
     if (error.status > 0) this.#key = newKey(); // an answer came: what is sent next is another request
     if (error.code === "unknown_sketch" && this.#sketch?.file) {
-      this.#sketch.ready = this.#send(this.#sketch.file); // it lay there for too long and was removed
+      this.#sendAgain(); // it lay there for too long and was removed
       this.#refuse({
         message: "The server had forgotten the sketch; it is being sent again.",
         fix: "Press Realify once more.",
@@ -272,7 +289,7 @@ export class Composer {
     this.#sent.hidden = true;
     this.#trouble.replaceChildren();
     this.#refused.replaceChildren();
-    for (const key of ["shown", "flat"]) delete this.#drop.dataset[key];
+    delete this.#drop.dataset.shown;
     this.#invite();
   }
 

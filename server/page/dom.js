@@ -73,9 +73,11 @@ export function announce(words) {
   document.getElementById("announcer").textContent = words;
 }
 
-/** A modal dialog that is gone once it is closed; Escape and a press beside it close it. */
+/** A modal dialog that is gone once it is closed; Escape and a press beside it close it too. */
 export function dialog(title, ...children) {
-  const box = el("dialog", { "aria-label": title, onclose: () => box.remove() }, el("h2", {}, title), ...children);
+  const close = button("", "close", () => box.close(), "quiet bare", { "aria-label": "Close", title: "Close" });
+  const head = el("header", {}, el("h2", {}, title), close);
+  const box = el("dialog", { "aria-label": title, onclose: () => box.remove() }, head, ...children);
   box.addEventListener("click", (event) => event.target === box && box.close());
   document.body.append(box);
   box.showModal();

@@ -15,6 +15,7 @@ export class Jobs extends EventTarget {
   byId = new Map();
   counts = {};
   paused = false;
+  hindrance = null; // why waiting jobs are not started, in words
   olderCursor; // of the page after those that are shown; null: there is none
   loaded = false;
   #source = null;
@@ -120,8 +121,10 @@ export class Jobs extends EventTarget {
       await this.#read();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#tell("connection", false);
-      this.#soon(RETRY_MS);
+      if (error.status !== 401) {
+        this.#tell("connection", false);
+        this.#soon(RETRY_MS);
+      }
     } finally {
       this.#reading = false;
     }
@@ -140,6 +143,7 @@ export class Jobs extends EventTarget {
     ]);
     this.counts = queue.counts;
     this.paused = queue.paused;
+    this.hindrance = running.jobs.length === 0 && queued.jobs.length > 0 ? await hindrance() : null;
     const fresh = [...running.jobs, ...queued.jobs, ...finished.jobs];
     const oldest = finished.next ? finished.jobs.at(-1).id : "";
     const ids = new Set(fresh.map((job) => job.id));
@@ -149,6 +153,7 @@ export class Jobs extends EventTarget {
     }
     if (this.olderCursor === undefined) this.olderCursor = finished.next;
     for (const job of fresh) this.#put(job, true);
+    if (this.hindrance) this.#soon(RETRY_MS); // no event tells how workers are
     this.loaded = true;
     if (this.#opened && this.byId.has(this.#opened) && !ids.has(this.#opened)) await this.#readOpened();
     this.#tell("connection", this.#source?.readyState === EventSource.OPEN);
@@ -212,6 +217,17 @@ export class Jobs extends EventTarget {
   #tell(what, detail) {
     this.dispatchEvent(new CustomEvent(what, { detail }));
   }
+}
+
+/** What keeps the workers from starting a job; null: nothing. */
+async function hindrance() {
+  const { ok, workers } = await call("GET", "/v1/workers");
+  if (ok) return null;
+  if (workers.some((each) => each.state === "starting")) return "The worker is warming up…";
+  const problem = workers.find((each) => each.problem)?.problem;
+  return problem
+    ? `No worker starts. ${problem.message} ${problem.fix}`
+    : "No worker starts; the server's log says why.";
 }
 
 function finishedQuery() {

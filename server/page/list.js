@@ -12,9 +12,9 @@ export class List {
   #more = el("p", { class: "more", hidden: true });
   #older = button("Older ones", null, () => this.#onOlder(), "quiet", { hidden: true });
   #pause = button("", null, () => this.#onPause(), "quiet small");
-  #paused = el("p", { class: "paused", role: "status", hidden: true }, "Paused: nothing new is started.");
+  #still = el("p", { class: "still", role: "status", hidden: true });
   #empty = el("p", { class: "none" }, "Your jobs will be listed here.");
-  #now = group("In the queue", this.#pause, this.#paused, this.#active, this.#more);
+  #now = group("In the queue", this.#pause, this.#still, this.#active, this.#more);
   #past = group("Finished", null, this.#finished, this.#older);
 
   constructor(element, jobs, onError) {
@@ -59,7 +59,9 @@ export class List {
     const hidden = (this.jobs.counts.queued ?? 0) - active.filter((job) => job.state === "queued").length;
     this.#more.hidden = hidden <= 0;
     this.#more.textContent = `and ${hidden} more`;
-    this.#paused.hidden = !this.jobs.paused;
+    const still = this.jobs.paused ? "Paused: nothing new is started." : this.jobs.hindrance;
+    this.#still.hidden = !still;
+    this.#still.textContent = still ?? "";
     this.#pause.replaceChildren(icon(this.jobs.paused ? "play" : "pause"), this.jobs.paused ? "Go on" : "Pause");
     this.#pause.setAttribute("aria-label", this.jobs.paused ? "Let the queue go on" : "Pause the queue");
   }

@@ -60,6 +60,7 @@ export class SettingsForm {
 
   constructor() {
     this.element.addEventListener("input", () => this.#mark());
+    this.#search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault()); // sends nothing
   }
 
   /** Draws the fields; `preset()` is the name of the one that is chosen now. */

@@ -97,7 +97,7 @@ export class Viewer {
   reset() {
     const { target, radius, azimuth } = this.#home;
     const narrow = Math.min(1, this.#camera.aspect);
-    const distance = (radius * 0.98) / Math.sin((FIELD_OF_VIEW / 2) * (Math.PI / 180)) / narrow;
+    const distance = (radius * 1.25) / Math.sin((FIELD_OF_VIEW / 2) * (Math.PI / 180)) / narrow;
     const polar = ((90 - FIRST_LOOK.elevation) * Math.PI) / 180;
     this.#camera.position.setFromSphericalCoords(distance, polar, (azimuth * Math.PI) / 180).add(target);
     this.#camera.near = distance / 50;
@@ -175,28 +175,38 @@ function calm() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
-/** The sphere around all but the outermost hundredth of the vertices: a stray one does not make the rest tiny. */
+/** Where a model stands, without the outermost hundredth of its vertices: a stray one does not make the rest tiny. */
 function bounds(model) {
-  const axes = [[], [], []];
-  const point = new Vector3();
+  const points = sample(model);
+  const axes = [0, 1, 2].map((axis) => spread(points.map((point) => point[axis])));
+  const box = new Box3(new Vector3(...axes.map((axis) => axis[0])), new Vector3(...axes.map((axis) => axis[1])));
+  const centre = box.getCenter(new Vector3());
+  const distances = points.map(([x, y, z]) => Math.hypot(x - centre.x, y - centre.y, z - centre.z));
+  return { centre, radius: Math.max(spread(distances)[1], 1e-6), box };
+}
+
+/** Some of its vertices, as they stand in the world. */
+function sample(model) {
   const nodes = [];
   model.traverse((node) => node.geometry?.hasAttribute("position") && nodes.push(node));
   const every = Math.ceil(nodes.reduce((sum, node) => sum + node.geometry.attributes.position.count, 0) / SAMPLE) || 1;
+  const point = new Vector3();
+  const points = [];
   for (const node of nodes) {
     const position = node.geometry.attributes.position;
     for (let i = 0; i < position.count; i += every) {
-      point.fromBufferAttribute(position, i).applyMatrix4(node.matrixWorld);
-      point.toArray().forEach((value, axis) => Number.isFinite(value) && axes[axis].push(value));
+      const at = point.fromBufferAttribute(position, i).applyMatrix4(node.matrixWorld).toArray();
+      if (at.every(Number.isFinite)) points.push(at);
     }
   }
-  const ranges = axes.map((values) => {
-    const sorted = Float64Array.from(values).sort();
-    const cut = Math.floor(sorted.length / 200);
-    return [sorted[cut] ?? -1, sorted[sorted.length - 1 - cut] ?? 1];
-  });
-  const box = new Box3(new Vector3(...ranges.map((r) => r[0])), new Vector3(...ranges.map((r) => r[1])));
-  const size = box.getSize(new Vector3());
-  return { centre: box.getCenter(new Vector3()), radius: Math.max(size.length() / 2, 1e-6), box };
+  return points;
+}
+
+/** The least and the greatest of the numbers but for half a hundredth at each end; -1 and 1 where there are none. */
+function spread(numbers) {
+  const sorted = Float64Array.from(numbers).sort();
+  const cut = Math.floor(sorted.length / 200);
+  return [sorted[cut] ?? -1, sorted[sorted.length - 1 - cut] ?? 1];
 }
 
 /** A bright ceiling over a warm floor, and three lamps as in a photographer's studio. No picture of surroundings: where
@@ -208,9 +218,9 @@ function lamps() {
     return light;
   };
   return [
-    new HemisphereLight("#ffffff", "#b8a892", 1.9),
+    new HemisphereLight("#ffffff", "#c4b7a4", 1.9),
     lamp(2, 3, 2.5, 1.7),
-    lamp(-3, 1, 1.5, 0.5),
+    lamp(-3, 1, 1.5, 0.6),
     lamp(0.5, 2, -3, 0.8),
   ];
 }
@@ -230,7 +240,7 @@ function shadow(model, radius) {
   const size = box.getSize(new Vector3());
   const material = new MeshBasicMaterial({ map: new CanvasTexture(canvas), transparent: true, depthWrite: false });
   material.toneMapped = false;
-  const plane = new Mesh(new PlaneGeometry(size.x * 1.4, size.z * 1.4), material);
+  const plane = new Mesh(new PlaneGeometry(size.x * 1.2, size.z * 1.2), material);
   plane.rotation.x = -Math.PI / 2;
   plane.position.set(centre.x, box.min.y - radius * 0.01, centre.z);
   return plane;

@@ -204,7 +204,7 @@ def test_the_queue_lives_moves_and_pauses(visit: Open, server: Server) -> None:
     expect(rows.nth(1)).to_contain_text("number 2")
     expect(rows.nth(3)).to_contain_text("Waiting, 2 before it")
     here.page.get_by_role("button", name="Pause the queue").click()
-    expect(here.page.locator("#list .paused")).to_be_visible()
+    expect(here.page.locator("#list .still")).to_be_visible()
     assert server.http.get("/v1/queue").json()["paused"] is True
     server.http.post(f"/v1/jobs/{first}/cancel")
     server.wait(first, "cancelled")
@@ -227,6 +227,8 @@ def test_pairing_with_a_code_from_a_browser_that_is_in(visit: Open) -> None:
     outside.page.locator("#code").fill("")
     outside.page.locator("#code").press_sequentially(code)
     expect(outside.page.get_by_role("heading", name="Make a sketch real")).to_be_visible()
+    inside.page.get_by_role("button", name="Close").click()
+    expect(inside.page.get_by_role("dialog")).to_have_count(0)
     outside.page.reload()
     expect(outside.page.get_by_role("heading", name="Make a sketch real")).to_be_visible()
     told = [each for each in outside.complaints if "status of 4" not in each]  # the browser's own lines on refusals
@@ -340,6 +342,15 @@ def test_it_goes_on_by_itself_when_the_server_was_killed(visit: Open, tmp_path: 
     expect(row).to_have_attribute("data-state", "done")
     expect(here.page.locator("#connection")).to_be_hidden()
     here.complaints[:] = [each for each in here.complaints if "ERR_" not in each]  # the browser's, while it was gone
+    here.page.context.close()
+    assert server.stop() == 0
+
+
+def test_it_says_why_nothing_is_started(visit: Open, tmp_path: Path) -> None:
+    server = start_server(tmp_path / "data", "--warm-prior", "broken-start")
+    server.submit("a mushroom")
+    here = visit(url=server.url, token=server.token)
+    expect(here.page.locator("#list .still")).to_contain_text("told to break at its start")
     here.page.context.close()
     assert server.stop() == 0
 

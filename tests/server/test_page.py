@@ -1,4 +1,4 @@
-"""The web page, in a real Chromium against a real server. Where there is no Chromium these tests are skipped."""
+"""The web page, in a real Chromium against a real server. It has to be there: `make test` installs it."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ ARGUMENTS = (
     "--disable-background-networking",
 )
 LONG = "steps=4000 pause=.02"  # runs until it is told to stop
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    assert CHROMIUM, "These tests drive a real browser. On Debian: apt-get install chromium"
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield running

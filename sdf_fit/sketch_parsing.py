@@ -16,6 +16,7 @@ from trimesh.exchange.ply import load_ply
 from trimesh.exchange.stl import load_stl
 
 from sdf_fit.sketch_colors import PLAIN, rgba
+from sdf_fit.sketch_diagnosis import what_is_wrong
 from sdf_fit.sketch_error import SketchError
 from sdf_fit.sketch_gltf import read_gltf
 from sdf_fit.sketch_obj import BesideResolver, read_obj, textured_colors
@@ -24,18 +25,27 @@ from sdf_fit.sketch_part import Part, Parts, check_counts
 
 def parse(path: str, max_vertices: int, max_faces: int) -> dict[str, Any]:
     """The sketch as arrays, see Parts.as_arrays; raises SketchError, or whatever the format's reader
-    raises."""
+    raises where a second look does not find what is wrong either."""
     file = Path(path)
+    try:
+        return _read(file, max_vertices).as_arrays(max_vertices, max_faces)
+    except (SketchError, MemoryError):
+        raise
+    except Exception as error:
+        wrong = what_is_wrong(file)
+        if wrong is None:
+            raise
+        fix = "The file is damaged, or was written by hand: export the sketch again, best as .glb."
+        raise SketchError("unreadable", wrong, fix) from error
+
+
+def _read(file: Path, max_vertices: int) -> Parts:
     suffix = file.suffix.lower()
     if suffix in (".glb", ".gltf"):
-        found = read_gltf(file, max_vertices)
-    elif suffix == ".obj":
-        found = read_obj(file)
-    elif suffix == ".ply":
-        found = _read_ply(file, max_vertices)
-    else:
-        found = _read_stl(file)
-    return found.as_arrays(max_vertices, max_faces)
+        return read_gltf(file, max_vertices)
+    if suffix == ".obj":
+        return read_obj(file)
+    return _read_ply(file, max_vertices) if suffix == ".ply" else _read_stl(file)
 
 
 def _read_ply(path: Path, max_vertices: int) -> Parts:

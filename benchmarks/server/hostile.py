@@ -7,6 +7,7 @@ the files name in their links, hears whoever connects.
 
 from __future__ import annotations
 
+import re
 import socket
 import tempfile
 import threading
@@ -29,8 +30,9 @@ from tests.sdf_fit.hostile_sketches import writer
 
 HANG = 90.0  # seconds; the parser's own limit is 60
 AT_A_TIME = 2
-# Codes that say only that something broke, not what.
+# Codes that say only that something broke, not what; and Python's own words, which help nobody with a sketch.
 VAGUE = ("internal", "crashed")
+PYTHON = re.compile(r"\b[A-Z]\w*(Error|Exception)\b")
 
 
 class Listener:
@@ -83,7 +85,7 @@ def measure(size: Size, folder: Path) -> Result:
         usual = opened.read(traces, seen)
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             answers = list(pool.map(lambda file: _hand_in(server, file), files))
-        again = _hand_in(server, HostileFile("sound", "after.stl", sound_files()["torus.stl"] + b"\0"))
+        again = _hand_in(server, HostileFile("sound", "after.obj", sound_files()["torus.obj"] + b"# again\n"))
         alive = server.alive() and server.get("/healthz")["ok"]
         left = sorted(path.name for path in (server.data / "incoming").iterdir() if path.name != outside.name)
         found = opened.read(traces, seen)
@@ -95,6 +97,7 @@ def measure(size: Size, folder: Path) -> Result:
         "files": len(files),
         "kinds": _by_kind(answers),
         "codes": dict(Counter(each.code for each in answers if each.code).most_common()),
+        "messages": {each.file.name: [each.code, each.message] for each in answers if each.code},
         "sound_taken": f"{sum(each.status in (200, 201) for each in sound)} of {len(sound)}",
         "server_alive": bool(alive) and again.status == 201 and not left,
         "left": left,
@@ -137,7 +140,7 @@ def _what_is_missing(file: HostileFile, status: int, body: dict[str, Any]) -> li
         faults.append(f"status {status}")
     if sorted(body) != ["code", "fix", "message"] or not all(body.values()):
         faults.append(f"no code, message and fix but {body}")
-    if body.get("code") in VAGUE:
+    if body.get("code") in VAGUE or PYTHON.search(str(body.get("message"))):
         faults.append(f"does not say what is wrong: {body}")
     if file.code not in ("", REFUSED, body.get("code")):
         faults.append(f"code {body.get('code')} wanted {file.code}: {body.get('message')}")

@@ -37,7 +37,7 @@ def sound_files() -> dict[str, bytes]:
     """One of each format that is taken, by file name."""
     mesh = trimesh.creation.torus(1.0, 0.3, 16, 8)
     return {
-        "tetrahedron.glb": by_hand.writer().glb(),
+        "tetrahedron.glb": by_hand.writer(extras={"name": "sound"}).glb(),  # its bytes are nobody else's
         "apple.glb": (EXAMPLES / "apple.glb").read_bytes(),
         "torus.obj": _exported(mesh, "obj"),
         "torus.ply": _exported(mesh, "ply"),
@@ -81,7 +81,8 @@ def quick(files: list[HostileFile], of_each_kind: int = 2) -> list[HostileFile]:
 
 def _made_by_hand(outside: Path, port: int) -> Iterator[HostileFile]:
     for name, (data, code) in by_hand.broken_glb().items():
-        yield HostileFile("GLB by hand", f"{name}.glb", data, code)
+        # the server's limits are wider than those it was made for
+        yield HostileFile("GLB by hand", f"{name}.glb", data, "" if name == "many_copies" else code)
     for name, (data, code) in by_hand.other_formats().items():
         known = Path(name).suffix in UPLOADS
         if data:  # an upload of nothing is the HTTP tests' matter

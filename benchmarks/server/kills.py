@@ -39,13 +39,15 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Work:
     """What is killed: `prompts` are taken in turn, `backlog` jobs are kept unfinished, a kill comes after a pause of up
-    to `pause` seconds."""
+    to `pause` seconds; `at_work`: counted from when a worker is busy, since one that takes long to start would be
+    killed at nothing else."""
 
     pipeline: str
     sketch: bytes
     prompts: tuple[str, ...]
     backlog: int
     pause: float
+    at_work: bool = False
     preset: str = "standard"
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -118,6 +120,8 @@ def killing(work: Work, kills: int, folder: Path, seed: int) -> Result:
         thread.start()
         wait_for(lambda: len(client.accepted) >= work.backlog or None, "the first jobs")
         for turn in range(kills):
+            if work.at_work:
+                wait_for(lambda: _busy(server) or None, "a worker at work")
             time.sleep(rng.uniform(0, work.pause))
             if rng.random() < 0.5:
                 tally["server"] += 1
@@ -142,6 +146,10 @@ def killing(work: Work, kills: int, folder: Path, seed: int) -> Result:
         "back": percentile(back, 50) if back else 0.0,
         "back_worst": max(back, default=0.0),
     }
+
+
+def _busy(server: Running) -> bool:
+    return any(each["state"] == "busy" for each in server.get("/v1/workers")["workers"])
 
 
 def _kill_server(server: Running, tally: Counter[str]) -> float:

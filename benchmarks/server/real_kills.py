@@ -13,7 +13,7 @@ from server.config import PIPELINE
 
 def measure(size: Size, folder: Path) -> Result:
     sketch = (EXAMPLES / "apple.glb").read_bytes()
-    work = Work(PIPELINE, sketch, (PROMPT,), backlog=1, pause=12.0, preset=PRESET, settings=SMALL)
+    work = Work(PIPELINE, sketch, (PROMPT,), backlog=2, pause=10.0, at_work=True, preset=PRESET, settings=SMALL)
     return killing(work, size.real_kills, folder, seed=10)
 
 

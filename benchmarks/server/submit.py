@@ -23,6 +23,7 @@ from benchmarks.yardstick import markdown
 
 LIMIT = 0.050
 PACE = 1.0  # submits a second of each client
+IDLE = 4.0  # seconds; the server closes a connection that is idle for five
 SLOW = "a rehearsal: steps=100000 pause=.05 checkpoint-every=1000"
 
 
@@ -57,7 +58,7 @@ async def _load(server: Running, sketch: str, clients: int, submits: int, pace: 
         async with Wire(server.url, server.token) as wire:
             for turn in range(submits):
                 if pace is not None:
-                    await asyncio.sleep(rng.exponential(1 / pace))
+                    await asyncio.sleep(min(rng.exponential(1 / pace), IDLE))
                 body = {"sketch": sketch, "prompt": f"a rehearsal: job {turn} of client {number}"}
                 key = {"Idempotency-Key": f"{label}-{clients}-{number}-{turn}"}
                 began = time.perf_counter()

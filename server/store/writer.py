@@ -22,7 +22,8 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 
 GROUP = 512  # at most as many share a commit
-CHECKPOINT_IDLE = 64  # commits after which the log is worked into the database once nothing waits
+IDLE_SECONDS = 0.1  # without anything to write; a job's events leave such gaps, a rush of submits does not
+CHECKPOINT_IDLE = 64  # commits after which the log is worked into the database in such a gap
 CHECKPOINT_BUSY = 2048  # and at the latest
 
 log = logging.getLogger(__name__)
@@ -88,15 +89,24 @@ class Writer:
         self._thread.join()
 
     def _loop(self) -> None:
-        while (first := self._waiting.get()) is not None:
+        while (first := self._next()) is not None:
             tasks, last = self._gather(first)
             self._write([task for task in tasks if task.future.set_running_or_notify_cancel()])
-            if self._commits >= (CHECKPOINT_IDLE if self._waiting.empty() else CHECKPOINT_BUSY):
+            if self._commits >= CHECKPOINT_BUSY:
                 self._checkpoint("PASSIVE")
             if last:
                 break
         self._checkpoint("TRUNCATE")
         self._db.close()
+
+    def _next(self) -> _Task | None:
+        """The next task, waited for. Working the log in takes two flushes, which whoever waits would wait for, too."""
+        try:
+            return self._waiting.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
+            if self._commits >= CHECKPOINT_IDLE:
+                self._checkpoint("PASSIVE")
+            return self._waiting.get()
 
     def _gather(self, first: _Task) -> tuple[list[_Task], bool]:
         """What waits, without waiting for more; and whether it is the last."""

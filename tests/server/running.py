@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SKETCHES = ROOT / "examples" / "sketches"
 PATIENCE = 60.0  # seconds: the machine is shared and slow
 PIPELINE = "tests.server.fake_pipeline:run"
+# First in the code of a child that is to be interrupted: what a shell starts in the background ignores SIGINT.
+CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 T = TypeVar("T")
 
 

@@ -22,9 +22,10 @@ from server.client import Address, Client
 from server.file_names import file_name, unique_names
 from tests.server.fake_pipeline import glb_extras
 from tests.server.painted import obj, painted_glb, put
-from tests.server.running import PATIENCE, PIPELINE, ROOT, Server, wait_for
+from tests.server.running import CTRL_C, PATIENCE, PIPELINE, ROOT, Server, wait_for
 
 FAST = "steps=6 pause=0"
+SLOW = "steps=6 pause=.05"  # long enough to show among the seconds
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,7 @@ def jobs_of(server: Server) -> int:
 def folder(tmp_path: Path) -> Path:
     """Three sketches: one with its prompt, one in a painting program's folders, one without a word."""
     put(tmp_path / "sketches" / "cup.obj", obj())
-    put(tmp_path / "sketches" / "cup.txt", f"a tin cup {FAST}".encode())
+    put(tmp_path / "sketches" / "cup.txt", f"a tin cup {SLOW}".encode())
     put(tmp_path / "sketches" / "Fish" / "glb" / "Fish.glb", painted_glb("fish"))
     put(tmp_path / "sketches" / "Fish" / "obj" / "Fish.obj", obj())
     put(tmp_path / "sketches" / "broken.ply", b"ply\nnonsense")
@@ -76,7 +77,7 @@ def test_a_folder_on_a_running_server_and_once_more(server: Server, folder: Path
     rows = report(out)
     assert {name: row["state"] for name, row in rows.items()} == {"cup": "done", "Fish": "done", "broken": "refused"}
     assert rows["broken"]["error"] and float(rows["cup"]["seconds"]) > 0
-    assert prompt_of(out / "cup.glb") == f"a tin cup {FAST}" and prompt_of(out / "Fish.glb") == f"anything {FAST}"
+    assert prompt_of(out / "cup.glb") == f"a tin cup {SLOW}" and prompt_of(out / "Fish.glb") == f"anything {FAST}"
     with Client(Address(server.url, server.token)) as client:
         job = client.job(rows["cup"]["job"])
     assert (job.preset, job.seed, job.name) == ("draft", 5, "cup") and job.batch
@@ -138,7 +139,7 @@ def test_stopped_in_the_middle_it_goes_on_from_the_checkpoint(tmp_path: Path, nu
     put(sketches / "cup.obj", obj())
     put(sketches / "cup.txt", b"steps=200 pause=0.02 checkpoint-every=4")
     environment = {**os.environ, "REALIFY_PIPELINE": PIPELINE, "REALIFY_RESERVE": "0", "REALIFY_WARM_PRIOR": ""}
-    code = "import typer; from server.batch_command import batch; typer.run(batch)"
+    code = f"{CTRL_C}; import typer; from server.batch_command import batch; typer.run(batch)"
     line = [sys.executable, "-c", code, str(sketches), "-o", str(out)]
 
     def begin() -> subprocess.Popen[str]:

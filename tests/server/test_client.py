@@ -21,7 +21,7 @@ from server.client import Address, Client, ClientError, find_server
 from server.models import Job
 from tests.server.fake_pipeline import glb_extras
 from tests.server.painted import obj, painted_glb, put
-from tests.server.running import PATIENCE, ROOT, SKETCHES, Server, start_server, wait_for
+from tests.server.running import CTRL_C, PATIENCE, ROOT, SKETCHES, Server, start_server, wait_for
 
 MUSHROOM = SKETCHES / "mushroom.glb"
 LONG = "steps=4000 pause=0.05"
@@ -47,7 +47,7 @@ def command(function: Callable[..., None], server: Server, *words: object) -> Re
 
 def started(word: str, server: Server, *words: str) -> subprocess.Popen[str]:
     """The same as a process."""
-    code = f"import typer; from server.client_commands import {word}; typer.run({word})"
+    code = f"{CTRL_C}; import typer; from server.client_commands import {word}; typer.run({word})"
     line = [sys.executable, "-c", code, *words, "--data", str(server.data)]
     return subprocess.Popen(line, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 

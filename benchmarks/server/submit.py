@@ -1,7 +1,7 @@
 """How long a submit takes: `POST /v1/jobs` with the sketch already there, until the job is on disk and answered.
 
 Two loads. "at once": every client sends its next job as soon as the last one is answered, so that as many requests wait
-as there are clients. "paced": every client sends one job a second at moments of its own: many people and scripts. A
+as there are clients. "paced": every client sends two jobs a second at moments of its own: people and scripts. A
 worker runs a job meanwhile, and the queue grows to all that was sent.
 """
 
@@ -22,7 +22,7 @@ from benchmarks.server.wire import Wire
 from benchmarks.yardstick import markdown
 
 LIMIT = 0.050
-PACE = 1.0  # submits a second of each client
+PACE = 2.0  # submits a second of each client
 IDLE = 4.0  # seconds; the server closes a connection that is idle for five
 SLOW = "a rehearsal: steps=100000 pause=.05 checkpoint-every=1000"
 
@@ -49,7 +49,7 @@ async def _load(server: Running, sketch: str, clients: int, submits: int, pace: 
     """Each of `clients` sends `submits` jobs; one that is alone sends four times as many. Raises RuntimeError if a job
     is not taken."""
     submits = submits * 4 if clients == 1 and pace is None else submits
-    submits = min(submits, 40) if pace else submits
+    submits = min(submits, 30) if pace else submits
     seconds: list[float] = []
     answers: Counter[int] = Counter()
 
@@ -99,7 +99,7 @@ def section(result: Result) -> str:
     ]  # fmt: skip
     head = ["load", "clients", "submits", "p50, ms", "p99, ms", "worst, ms", "submits a second"]
     return (
-        "At once: each client sends its next job as soon as the last is answered. Paced: one a second from each, at "
+        "At once: each client sends its next job as soon as the last is answered. Paced: two a second from each, at "
         "moments of its own. Every submit is on disk (WAL, synchronous FULL) before it is answered. At the end "
         f"{result['queued']} jobs were queued, and one ran all the while.\n\n{markdown(head, rows)}"
     )
@@ -107,7 +107,7 @@ def section(result: Result) -> str:
 
 PART = Part(
     "Submit",
-    lambda size: 6 + sum(40 / PACE + count * size.submits / 400 for count in size.clients if size.submits > 10),
+    lambda size: 6 + sum(30 / PACE + count * size.submits / 400 for count in size.clients if size.submits > 10),
     measure,
     claims,
     section,

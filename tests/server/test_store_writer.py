@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
@@ -15,7 +17,7 @@ import pytest
 from server.problem import Problem
 from server.store.connect import open_writing
 from server.store.errors import StoreError
-from server.store.writer import Writer
+from server.store.writer import CHECKPOINT_IDLE, Writer
 
 PATIENCE = 60
 
@@ -132,6 +134,24 @@ def test_a_listener_that_fails_harms_nobody(tmp_path: Path, caplog: pytest.LogCa
 
 def _count(db: sqlite3.Connection) -> int:
     return db.execute("SELECT count(*) FROM notes").fetchone()[0]
+
+
+def test_the_log_is_worked_in_once_nothing_comes(book: Notebook, tmp_path: Path) -> None:
+    for number in range(CHECKPOINT_IDLE):
+        book.note(number).result(PATIENCE)
+    alone, deadline = tmp_path / "alone.db", time.monotonic() + PATIENCE
+
+    def in_the_file_itself() -> int:
+        shutil.copyfile(book.path, alone)  # without the log beside it
+        with closing(sqlite3.connect(f"{alone.as_uri()}?immutable=1", uri=True)) as db:
+            return db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] and len(
+                db.execute("SELECT number FROM notes").fetchall()
+            )
+
+    while in_the_file_itself() < CHECKPOINT_IDLE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert book.numbers() == list(range(CHECKPOINT_IDLE))
 
 
 def test_closing_writes_what_waits_and_takes_no_more(book: Notebook) -> None:

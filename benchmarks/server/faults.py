@@ -15,13 +15,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.server.hostile_files import sound_files
+from benchmarks.server.hostile_files import EXAMPLES, sound_files
 from benchmarks.server.part import Claim, Part, Result, Size, say
+from benchmarks.server.real_work import PRESET, PROMPT, SMALL
 from benchmarks.server.running import NoAnswer, Running, wait_for
 from benchmarks.yardstick import markdown
+from server.config import PIPELINE
 
 DISK = 96 * 2**20
 RESERVE = 16 * 2**20
+ADDRESS_SPACE = 12 * 2**30
+LARGE = {"fit.steps": 1, "render.views": 64, "render.resolution": 2048, "render.supersample": 4}
 SHORT = "a rehearsal: steps=10"
 SLOW = "a rehearsal: steps=2000 pause=.02 checkpoint-every=5"
 # What is injected: the words of the prompt, and the state and the error's code that it has to end in.
@@ -37,6 +41,8 @@ FAULTS = {
 def measure(size: Size, folder: Path) -> Result:
     """One row an injected fault."""
     rows = _memory(folder)
+    if size.real_kills and shutil.which("prlimit"):
+        rows.append(_real_memory(folder))
     rows += _disk(folder) if _can_mount() else []
     for row in rows:
         say(f"  {row['what']}: {row['told']}{'' if row['kept'] else '   NOT AS WANTED'}")
@@ -55,6 +61,23 @@ def _memory(folder: Path) -> list[Result]:
             as_wanted = job["state"] == state and (not code or job["error"]["code"] == code)
             rows.append(_row(what, told, as_wanted, server, sketch))
     return rows
+
+
+def _real_memory(folder: Path) -> Result:
+    """A real job whose pictures do not fit under a cap on the worker's address space."""
+    prefix = ["prlimit", f"--as={ADDRESS_SPACE}"]
+    with Running(folder / "real", PIPELINE, prefix=prefix) as server:
+        server.wait_warm()
+        sketch = server.sketch("apple.glb", (EXAMPLES / "apple.glb").read_bytes())
+        more = {"preset": PRESET, "settings": SMALL | LARGE}
+        job = server.wait_job(server.submit(sketch, PROMPT, **more)["id"], patience=300)
+        code = job["error"]["code"] if job["error"] else "no error"
+        told = f"{job['state']} after {job['attempt']} starts: {code}"
+        small = {"preset": PRESET, "settings": SMALL}
+        following = _try(lambda: server.wait_job(server.submit(sketch, PROMPT, **small)["id"])["state"])
+    kept = job["state"] == "dead" and code == "out_of_memory" and following == "done"
+    what = f"the real pipeline under a cap of {ADDRESS_SPACE / 2**30:.0f} GiB, with pictures of 17 GB"
+    return {"what": what, "told": told, "next": following, "kept": kept}
 
 
 def _disk(folder: Path) -> list[Result]:
@@ -91,12 +114,12 @@ def _to_the_last_byte(server: Running, sketch: str, disk: Path, done: str) -> Re
     deleted = server.http.delete(f"{server.url}/v1/jobs/{done}").status_code
     answers = server.http.get(f"{server.url}/healthz").status_code
     _free(disk)
-    state = server.job(running)
-    if state["state"] == "running":
+    # It has failed, or is about to; where it got through, it is done with.
+    if server.job(running)["state"] == "running":
         server.post(f"/v1/jobs/{running}/cancel")
     ended = server.wait_job(running)
     why = f" ({ended['error']['code']})" if ended["error"] else ""
-    told = f"submit {_answer(submit)}, delete {deleted}, healthz {answers}; the job that ran: {state['state']}{why}"
+    told = f"submit {_answer(submit)}, delete {deleted}, healthz {answers}; the job that ran: {ended['state']}{why}"
     kept = submit.status_code == 507 and deleted == 204 and answers == 200
     return _row("no byte is free while a job runs", told, kept, server, sketch)
 
@@ -165,4 +188,4 @@ def section(result: Result) -> str:
     return markdown(["injected", "what came of it", "the next job"], rows)
 
 
-PART = Part("Disk full, out of memory", lambda size: 45, measure, claims, section)
+PART = Part("Disk full, out of memory", lambda size: 45 + (70 if size.real_kills else 0), measure, claims, section)

@@ -74,7 +74,7 @@ async def _texts(parts: Parts, job: str | None, after: int, until_end: bool) -> 
         async with aclosing(_kept_alive(parts, job, after)) as live:
             async for rows in live:
                 yield b"".join(event_text(row) for row in rows) or b": alive\n\n"
-                if job is not None and any(_ends(row, until_end) for row in rows):
+                if job is not None and rows and _ends(parts, job, rows, until_end):
                     return
 
 
@@ -85,8 +85,12 @@ def _has_ended(parts: Parts, job: str, after: int) -> bool:
     return over and not parts.store.events(after, job, 1)
 
 
-def _ends(row: EventRow, until_end: bool) -> bool:
-    return row.kind == "removed" or (until_end and row.kind == "state" and row.state in FINISHED)
+def _ends(parts: Parts, job: str, rows: list[EventRow], until_end: bool) -> bool:
+    """Whether nothing comes after these. An end among them may be an old one, of a job that was tried again."""
+    if rows[-1].kind == "removed":
+        return True
+    ended = any(row.kind == "state" and row.state in FINISHED for row in rows)
+    return until_end and ended and _has_ended(parts, job, rows[-1].id)
 
 
 async def _kept_alive(parts: Parts, job: str | None, after: int) -> AsyncGenerator[list[EventRow]]:

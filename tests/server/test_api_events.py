@@ -69,6 +69,15 @@ def test_all_jobs_from_now_on(server: Server) -> None:
     assert [event.kind for event in heard][-1] == "removed"
 
 
+def test_an_end_long_ago_does_not_end_the_stream_of_a_job_tried_again(server: Server) -> None:
+    job = server.submit("steps=6 pause=0 fail-at=2 attempts=1")["id"]
+    server.wait(job, "failed")
+    assert server.http.post(f"/v1/jobs/{job}/retry").status_code == 200
+    events = list(server.events(f"/v1/jobs/{job}/events", until_end=True))
+    states = [event.data["state"] for event in events if event.kind == "state"]
+    assert states == ["queued", "running", "failed", "queued", "running", "done"]
+
+
 def test_a_stream_costs_nothing_once_it_is_left(server: Server) -> None:
     def open_streams() -> float:
         lines = server.http.get("/metrics").text.splitlines()

@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -41,6 +43,7 @@ PARTS: Mapping[str, Part] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that the servers are ended, too
     size = QUICK if options.quick else FULL
     folder = options.cache / size.name
     wanted = options.only.split(",") if options.only else list(PARTS)

@@ -116,7 +116,7 @@ def _to_the_last_byte(server: Running, sketch: str, disk: Path, done: str) -> Re
     _free(disk)
     # It has failed, or is about to; where it got through, it is done with.
     if server.job(running)["state"] == "running":
-        server.post(f"/v1/jobs/{running}/cancel")
+        server.http.post(f"{server.url}/v1/jobs/{running}/cancel")
     ended = server.wait_job(running)
     why = f" ({ended['error']['code']})" if ended["error"] else ""
     told = f"submit {_answer(submit)}, delete {deleted}, healthz {answers}; the job that ran: {ended['state']}{why}"

@@ -27,7 +27,7 @@ class Size:
     fuzz: int  # cases for each operation of the API
 
 
-FULL = Size("full", (1, 16, 64), 60, (1, 50, 500), 12.0, 200, 10, 60, 6, 3, 60)
+FULL = Size("full", (1, 16, 64), 60, (1, 50, 500), 12.0, 200, 10, 60, 6, 3, 150)
 QUICK = Size("quick", (1, 4), 10, (1, 8), 3.0, 3, 0, 3, 0, 0, 2)
 
 

@@ -7,6 +7,7 @@ device's name, no two that differ by case alone.
 
 from __future__ import annotations
 
+import errno
 import stat
 import unicodedata
 import zipfile
@@ -37,6 +38,11 @@ def unpack(source: str, folder: str, max_bytes: int, max_ratio: int, max_entries
             main = _main([info.filename for info in files])
             wanted = [info for info in files if _suffix(info.filename) in (*MAIN, *BESIDE)]
             _take(archive, wanted, Path(folder), min(max_bytes, max_ratio * Path(source).stat().st_size))
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        message = "The .zip's list of files points outside of the file: it is cut short or damaged."
+        raise SketchError("bad_zip", message, "Pack it again.") from error
     except zipfile.BadZipFile as error:
         raise SketchError("bad_zip", f"The .zip is damaged or none: {error}.", "Pack it again.") from error
     return {"main": main, "left_out": len(files) - len(wanted)}

@@ -107,12 +107,14 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("harm", ["cut", "garbage", "body", "encrypted", "method", "sizes"])
+@pytest.mark.parametrize("harm", ["cut", "hole", "garbage", "body", "encrypted", "method", "sizes"])
 def test_damaged_zips(tmp_path: Path, harm: str) -> None:
     data = bytearray(packed(tmp_path / "sound.zip", {"it.obj": OBJ * 40}).read_bytes())
     central = data.rindex(b"PK\x01\x02")
     if harm == "cut":
         data = data[: len(data) // 2]
+    elif harm == "hole":  # its list of files lies before its beginning, then
+        del data[10:40]
     elif harm == "garbage":
         data = bytearray(b"no zip at all")
     elif harm == "body":

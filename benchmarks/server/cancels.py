@@ -111,7 +111,7 @@ def section(result: Result) -> str:
 
 PART = Part(
     "Cancel",
-    lambda size: 25 + 0.7 * size.fake_cancels + (20 + 12 * size.real_cancels if size.real_cancels else 0),
+    lambda size: 25 + 0.5 * size.fake_cancels + (15 + 5 * size.real_cancels if size.real_cancels else 0),
     measure,
     claims,
     section,

@@ -21,7 +21,7 @@ def measure(size: Size, folder: Path) -> Result:
 
 PART = Part(
     "Kills, with a rehearsal's pipeline",
-    lambda size: 15 + 2.6 * size.fake_kills,
+    lambda size: 15 + 1.5 * size.fake_kills,
     measure,
     lambda result: kills_claims(result, "a rehearsal's pipeline"),
     kills_section,

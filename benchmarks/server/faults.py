@@ -188,4 +188,4 @@ def section(result: Result) -> str:
     return markdown(["injected", "what came of it", "the next job"], rows)
 
 
-PART = Part("Disk full, out of memory", lambda size: 45 + (70 if size.real_kills else 0), measure, claims, section)
+PART = Part("Disk full, out of memory", lambda size: 60 + (70 if size.real_kills else 0), measure, claims, section)

@@ -122,4 +122,4 @@ def section(result: Result) -> str:
     )
 
 
-PART = Part("Security matrix", lambda size: 10, measure, claims, section)
+PART = Part("Security matrix", lambda size: 3, measure, claims, section)

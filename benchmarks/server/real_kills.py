@@ -19,7 +19,7 @@ def measure(size: Size, folder: Path) -> Result:
 
 PART = Part(
     "Kills, with the real pipeline",
-    lambda size: 20 * size.real_kills,
+    lambda size: 17 * size.real_kills,
     measure,
     lambda result: kills_claims(result, "the real pipeline"),
     kills_section,

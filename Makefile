@@ -95,4 +95,4 @@ docs: setup ## write the pages that are generated from the code
 	$(BIN)/python -m server.routes_page > docs/routes.md
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) $(BLENDER) out build *.egg-info $(VALIDATOR)/node_modules
+	rm -rf $(VENV) $(BLENDER) .venv-bpy-* out build dist *.egg-info $(VALIDATOR)/node_modules

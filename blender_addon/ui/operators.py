@@ -89,7 +89,7 @@ class REALIFY_OT_run(bpy.types.Operator):
     bl_idname = "realify.run"
     bl_label = "Realify"
     bl_description = "Make the selected sketches real, each where it stands. Blender stays free meanwhile"
-    bl_options = {"REGISTER"}  # noqa: RUF012 - as Blender wants it
+    bl_options = {"REGISTER"}
 
     joined: BoolProperty(
         name="As One",
@@ -201,7 +201,7 @@ class REALIFY_OT_select_sketch(OnJob, bpy.types.Operator):
     bl_idname = "realify.select_sketch"
     bl_label = "Select"
     bl_description = "Select this job's sketch, or its result while the sketch is hidden"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+    bl_options = {"REGISTER", "UNDO"}
 
     def on(self, job: Job, context: bpy.types.Context) -> Result | None:
         sketch = subject.find(job.sketch_id)

@@ -4,8 +4,8 @@ when the line breaks it starts again from the top, so that nothing that happened
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from ..net.address import DEFAULT, is_loopback, normalised
@@ -32,6 +32,7 @@ class Link:
         self._desk, self._on_job, self._on_event, self._on_lost = desk, on_job, on_event, on_lost
         self._task: Task | None = None
         self._again = threading.Event()
+        self._tries = 0  # in a row that failed
         self.client: Client | None = None  # set while the server is known to answer
         self.follow: frozenset[str] = frozenset()  # ids that are asked for when the line stands
 
@@ -65,28 +66,34 @@ class Link:
         self._task, self.client = None, None
 
     def _keep_connected(self, connect: Callable[[], Client], stop: threading.Event, again: threading.Event) -> None:
-        tries = 0
         while not stop.is_set():
             try:
-                client = connect()
-                self._shake_hands(client, stop)
-                tries = 0
-                self._listen(client, stop)
+                self._listen(connect(), stop)
                 trouble = Trouble("unreachable", "The server closed the connection.", "It is tried again.")
             except Trouble as error:
                 trouble = error
+            except Exception as error:  # nobody foresaw it; jobs on the server must not be given up for it
+                traceback.print_exc()
+                trouble = Trouble("internal", f"{type(error).__name__}: {error}", "The system console tells more.")
             self._tell(stop, lambda trouble=trouble: self._broken(trouble))
-            again.wait(PAUSES[min(tries, len(PAUSES) - 1)])
+            again.wait(PAUSES[min(self._tries, len(PAUSES) - 1)])
             again.clear()
-            tries += 1
+            self._tries += 1
 
-    def _shake_hands(self, client: Client, stop: threading.Event) -> None:
-        about = client.version()
-        options = client.options()
-        known = {server_id: self._ask(client, server_id) for server_id in self.follow}
-        is_ready, reason = client.ready()
-        status = Status("ready", "" if is_ready else reason, "", client.address.url, about["version"])
-        self._tell(stop, lambda: self._stands(client, status, options, known))
+    def _listen(self, client: Client, stop: threading.Event) -> None:
+        about, options, stands = client.version(), client.options(), False
+        for message in stream(client, None, stop):
+            if message is not None:
+                self._tell(stop, lambda event=message.data: self._on_event(event))
+                continue
+            is_ready, reason = client.ready()
+            status = Status("ready", "" if is_ready else reason, "", client.address.url, about["version"])
+            if not stands:  # what is asked from here on leaves no gap before the stream's first event
+                known = {server_id: self._ask(client, server_id) for server_id in self.follow}
+                self._tell(stop, lambda status=status, known=known: self._stands(client, status, options, known))
+            elif not stop.is_set():
+                self._tell(stop, lambda status=status: self._say(status))
+            stands, self._tries = True, 0
 
     @staticmethod
     def _ask(client: Client, server_id: str) -> dict[str, Any] | None:
@@ -96,14 +103,6 @@ class Link:
             if trouble.code == "unknown_job":
                 return None
             raise
-
-    def _listen(self, client: Client, stop: threading.Event) -> None:
-        for message in stream(client, None, stop):
-            if message is None:
-                is_ready, reason = client.ready()
-                self._tell(stop, lambda text="" if is_ready else reason: self._say(text))
-            else:
-                self._tell(stop, lambda event=message.data: self._on_event(event))
 
     def _tell(self, stop: threading.Event, what: Callable[[], None]) -> None:
         self._desk.post(lambda: None if stop.is_set() else what())
@@ -121,15 +120,14 @@ class Link:
                 self._on_job(job)
         self._desk.touch()
 
-    def _say(self, message: str) -> None:
-        if self._desk.status.message != message:
-            self._desk.status = replace(self._desk.status, message=message)
+    def _say(self, status: Status) -> None:
+        if self._desk.status != status:
+            self._desk.status = status
             self._desk.touch()
 
     def _broken(self, trouble: Trouble) -> None:
         self.client = None
-        self._desk.status = Status(trouble.code, trouble.message, trouble.fix, self._desk.status.url)
-        self._desk.touch()
+        self._say(Status(trouble.code, trouble.message, trouble.fix, self._desk.status.url))
 
 
 def _client(url: str, token: str, fingerprint: str, timeout: float, online: bool) -> Client:

@@ -15,6 +15,7 @@ The prompt directs it, by words among the others:
     crash-at=12         the process kills itself
     hang-at=12          sleeps on, without looking at whether it should stop
     deaf-at=12          sleeps on, and cannot be torn out of it
+    echo=1              the result is the sketch itself, a GLB
     say=WORD            printed to stdout, by Python and by a child process
     child=1             starts a process that sleeps, in a session of its own; its number goes into child.pid
     slow-start=3        seconds that warming up takes (in the name of the warm prior)
@@ -171,7 +172,10 @@ def misbehave(order: Order, step: int) -> None:
 def finish(order: Order, digest: str) -> None:
     """The files of a done job."""
     glb, sheet = order.folder / "result.glb", order.folder / "result.png"
-    write_atomic(glb, pyramid(order.name, {"prompt": order.prompt, "digest": digest}))
+    if number(order.prompt, "echo", 0):
+        write_atomic(glb, order.sketch.read_bytes())
+    else:
+        write_atomic(glb, pyramid(order.name, {"prompt": order.prompt, "digest": digest}))
     write_atomic(sheet, picture(0))
     turntable = None
     if order.settings.get("output.turntable"):

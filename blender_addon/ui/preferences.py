@@ -1,0 +1,131 @@
+"""What holds for this Blender, whatever file is open: where the server is, how long to wait, what to do with results.
+
+No `from __future__ import annotations` here: Blender reads the properties out of the annotations.
+"""
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
+
+from . import keymap
+
+ROOT = __package__.rpartition(".")[0]  # "bl_ext.user_default.realify" where Blender installed it
+URL = "http://127.0.0.1:8760"  # where `realify serve` listens by itself
+
+SHORTCUTS = (
+    ("NONE", "None", "No key; the panel and the Object menu are enough"),
+    ("PIE", "Pie Menu", "The key opens a pie menu: realify, import, cancel, select the sketch"),
+    ("RUN", "Realify", "The key realifies the selected objects at once"),
+)
+
+
+def shortcut_chosen(self: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
+    """The key does what was just chosen."""
+    keymap.assign(self.shortcut)
+
+
+class RealifyPreferences(bpy.types.AddonPreferences):
+    """Shown under Edit > Preferences > Add-ons > Realify."""
+
+    bl_idname = ROOT
+
+    url: StringProperty(
+        name="Address",
+        description="Of the Realify server, with or without http://. Paste the whole link that the server shows: "
+        "its token is taken out of it",
+        default=URL,
+    )
+    token: StringProperty(
+        name="Token",
+        description="The server's own word that lets you in. Not needed for a server on this computer, whose token is "
+        "read from its folder; for another computer, Pair fetches it",
+        subtype="PASSWORD",
+    )
+    fingerprint: StringProperty(
+        name="Fingerprint",
+        description="SHA-256 of the server's certificate, as it shows it when it starts with --tls. "
+        "Not needed where a known authority vouches for the certificate",
+    )
+    program: StringProperty(
+        name="Program",
+        description="The realify program, or the folder it was installed in. Empty: looked for on PATH and in the "
+        "usual places",
+        subtype="FILE_PATH",
+    )
+    stop_server: BoolProperty(
+        name="Stop the Server with Blender",
+        description="A server that was started here ends when Blender ends. Jobs at work go on at its next start",
+    )
+    timeout: FloatProperty(
+        name="Answer",
+        description="Seconds in which the server has to answer",
+        default=10.0,
+        min=0.5,
+        soft_max=60.0,
+        max=600.0,
+        precision=1,
+    )
+    start_timeout: FloatProperty(
+        name="Start",
+        description="Seconds in which a server that is started here has to be up",
+        default=60.0,
+        min=5.0,
+        soft_max=300.0,
+        max=3600.0,
+        precision=0,
+    )
+    auto_import: BoolProperty(
+        name="Import by Itself",
+        description="A result takes its sketch's place as soon as it is there and Blender is in Object Mode; "
+        "else it waits for a click on Import",
+        default=True,
+    )
+    hide_sketch: BoolProperty(
+        name="Hide the Sketch",
+        description="The sketch is hidden, and kept, when its result takes its place",
+        default=True,
+    )
+    keep_files: BoolProperty(
+        name="Keep Files",
+        description="The files of a job stay in the extension's folder when it is removed from the list",
+    )
+    shortcut: EnumProperty(
+        name="Shortcut",
+        description="What the key does in the 3D View",
+        items=SHORTCUTS,
+        default="NONE",
+        update=shortcut_chosen,
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Server, results, waiting, shortcut, from what is needed most to what is needed least."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        self._draw_server(layout)
+        column = layout.column(heading="Results")
+        for name in ("auto_import", "hide_sketch", "keep_files"):
+            column.prop(self, name)
+        column = layout.column(align=True, heading="Seconds to Wait")
+        for name in ("timeout", "start_timeout"):
+            column.prop(self, name)
+        layout.row().prop(self, "shortcut", expand=True)
+        keymap.draw_key(layout, self.shortcut)
+
+    def _draw_server(self, layout: bpy.types.UILayout) -> None:
+        column = layout.column()
+        column.prop(self, "url", placeholder=URL)
+        column.prop(self, "token")
+        column.prop(self, "fingerprint")
+        column.prop(self, "program")
+        column.prop(self, "stop_server")
+        row = layout.row(align=True)
+        for operator in ("check_server", "start_server", "stop_server", "pair"):
+            row.operator(f"realify.{operator}")
+
+
+def prefs(context: bpy.types.Context | None = None) -> RealifyPreferences:
+    """This extension's preferences. Raises KeyError while it is not enabled."""
+    return (context or bpy.context).preferences.addons[ROOT].preferences
+
+
+CLASSES = (RealifyPreferences,)

@@ -1,7 +1,7 @@
 """Realify in Blender: a rough sketch and a sentence become a realistic textured mesh, where the sketch stands.
 
-A job's way is `course.py`; what users see and click is in `ui/`. It talks to a Realify server (the rest of this project)
-over HTTP and imports nothing of it.
+A job's way is `course.py`; what users see and click is in `ui/`. It talks to a Realify server (the rest of this
+project) over HTTP and imports nothing of it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def why_not_run(context: bpy.types.Context) -> str | None:
     for obj in chosen:
         # A sketch that its result has hidden is shown again for the moment.
         if subject.result_of(obj) is None and (reason := refusals.why_not(obj, context.view_layer)):
-            return f"{obj.name}: {reason}"
+            return reason
     try:
         settings_of(chosen[0].realify)
     except Trouble as trouble:

@@ -1,0 +1,157 @@
+"""The desk, the journal, and what the server tells, in plain Python."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blender_addon.jobs import journal, progress
+from blender_addon.jobs.desk import Desk
+from blender_addon.jobs.job import Job
+from blender_addon.trouble import Trouble
+
+EVENT = {"kind": "state", "state": None, "stage": None, "step": None, "total": None, "seconds_left": None,
+         "preview": None, "warnings": [], "error": None}  # fmt: skip
+
+
+def until(desk: Desk, over: Any) -> None:
+    end = time.monotonic() + 30
+    while not over():
+        assert time.monotonic() < end
+        desk.poll()
+        time.sleep(0.005)
+
+
+def test_work_is_done_elsewhere_and_its_end_here() -> None:
+    desk, threads = Desk(), []
+
+    def work(stop: threading.Event) -> str:
+        threads.append(threading.current_thread())
+        return "made"
+
+    ends: list[Any] = []
+    desk.start(work, then=lambda made: ends.append((made, threading.current_thread())), failed=ends.append)
+    until(desk, lambda: ends)
+    assert ends == [("made", threading.main_thread())] and threads[0] is not threading.main_thread()
+
+
+def test_trouble_is_told_as_it_is_and_what_nobody_foresaw_as_internal(capfd: pytest.CaptureFixture[str]) -> None:
+    desk = Desk()
+    ends: list[Trouble] = []
+
+    def foreseen(stop: threading.Event) -> None:
+        raise Trouble("hidden", "It is hidden.", "Show it.")
+
+    desk.start(foreseen, then=lambda _: None, failed=ends.append)
+    until(desk, lambda: ends)
+    assert ends.pop().as_dict() == {"code": "hidden", "message": "It is hidden.", "fix": "Show it."}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_nobody_foresaw_ends_the_wait_and_shows_its_traceback() -> None:
+    desk = Desk()
+    ends: list[Trouble] = []
+
+    def unforeseen(stop: threading.Event) -> None:
+        raise KeyError("what")
+
+    desk.start(unforeseen, then=lambda _: None, failed=ends.append)
+    until(desk, lambda: ends)
+    assert ends[0].code == "internal" and "KeyError: 'what'" in ends[0].message
+
+
+def test_nothing_is_heard_of_a_task_that_was_stopped() -> None:
+    desk, heard, may_end = Desk(), [], threading.Event()
+    task = desk.start(lambda stop: may_end.wait(30), then=heard.append, failed=heard.append)
+    task.stop()
+    assert task.stopped.is_set()
+    may_end.set()
+    after: list[str] = []
+    desk.start(lambda stop: time.sleep(0.1), then=lambda _: after.append("later"), failed=heard.append)
+    until(desk, lambda: after)
+    assert not heard
+
+
+def test_a_poll_ends_with_its_time_and_goes_on_at_the_next() -> None:
+    desk, done = Desk(), []
+    for number in range(20):
+        desk.post(lambda number=number: (time.sleep(0.01), done.append(number)))
+    desk.poll(0.05)
+    assert 0 < len(done) < 20
+    until(desk, lambda: len(done) == 20)
+    assert done == list(range(20))
+
+
+def test_steps_let_others_in_between() -> None:
+    desk, order = Desk(), []
+
+    def steps(name: str, count: int) -> Generator[None, None, str]:
+        for number in range(count):
+            order.append(f"{name}{number}")
+            yield
+        return name
+
+    ends: list[Any] = []
+    desk.in_steps(steps("a", 3), then=ends.append, failed=ends.append)
+    desk.in_steps(steps("b", 2), then=ends.append, failed=ends.append)
+    until(desk, lambda: len(ends) == 2)
+    assert order == ["a0", "b0", "a1", "b1", "a2"] and ends == ["b", "a"]
+
+
+def test_the_journal_gives_back_what_it_got_and_half_a_file_is_none(tmp_path: Path) -> None:
+    jobs = [Job("mushroom", "ein Pilz 🍄", settings={"geometry.lr": 0.0}, created=2.0), Job("cup", "τάσι", created=1.0)]
+    for job in jobs:
+        journal.keep(tmp_path, job)
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / journal.NAME).write_text('{"name": "hal')
+    assert list(journal.kept(tmp_path)) == [jobs[1], jobs[0]]
+    journal.forget(tmp_path, jobs[0].key)
+    assert [job.name for job in journal.kept(tmp_path)] == ["cup"]
+    assert not (tmp_path / jobs[0].key).exists()
+
+
+def test_a_journal_that_cannot_be_written_says_where(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Trouble, match="file") as trouble:
+        journal.keep(tmp_path / "file", Job("mushroom", "a mushroom"))
+    assert trouble.value.code == "disk_full" and trouble.value.fix
+
+
+def told(**fields: Any) -> dict[str, Any]:
+    return {**EVENT, **fields}
+
+
+def test_events_move_a_job_and_done_is_news_once() -> None:
+    job = Job("mushroom", "a mushroom", phase="queued", id="1")
+    assert not progress.take_event(job, told(state="running"))
+    assert job.phase == "running"
+    progress.take_event(job, told(kind="progress", stage="sds", step=3, total=10, seconds_left=4.0))
+    assert (job.stage, job.step, job.total, job.seconds_left) == ("sds", 3, 10, 4.0)
+    progress.take_event(job, told(kind="warning", warnings=["odd"]))
+    progress.take_event(job, told(kind="warning", warnings=["odd", "thin"]))
+    assert job.warnings == ["odd", "thin"]
+    assert progress.take_event(job, told(state="done"))
+    assert job.phase == "fetching" and job.finished
+    assert not progress.take_event(job, told(state="done"))
+    assert not progress.take_event(job, told(state="running"))  # an old one, out of a stream that began anew
+    assert job.phase == "fetching"
+
+
+def test_an_error_is_kept_and_gone_after_a_new_start() -> None:
+    job, error = Job("m", "a mushroom", phase="running", id="1"), {"code": "x", "message": "No.", "fix": "Do."}
+    progress.take_event(job, told(state="failed", error=error))
+    assert job.phase == "failed" and job.trouble == error
+    progress.take_event(job, told(state="queued"))
+    assert job.phase == "queued" and job.trouble is None
+
+
+def test_a_job_that_was_removed_on_the_server_is_lost_unless_its_result_is_here() -> None:
+    running, done = Job("m", "a", phase="running", id="1"), Job("m", "a", phase="done", id="2")
+    for job in (running, done):
+        progress.take_event(job, told(kind="removed"))
+    assert (running.phase, done.phase) == ("lost", "done")

@@ -1,0 +1,156 @@
+"""Jobs outlive the .blend file's closing, Blender's end, and the server's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import bpy
+from tests.blender_addon.inside import sketches
+from tests.blender_addon.inside.conftest import FAST, PACKAGE, ROOT, Server
+from tests.blender_addon.inside.test_run import ECHO, begin, realify
+
+SLOW = "a wedge echo=1 steps=60 pause=.1"
+
+
+def the_job(runtime: ModuleType) -> Any:
+    (job,) = runtime.desk.jobs.values()
+    return job
+
+
+def test_a_job_goes_on_when_its_file_is_closed_and_opened(
+    server: Server, use: Any, runtime: ModuleType, wait: Any, tmp_path: Path
+) -> None:
+    use(server)
+    job = begin(runtime, sketches.wedge(), SLOW)
+    wait(lambda: job.phase == "running", "run")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "sketch.blend"))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert not runtime.desk.jobs
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "sketch.blend"))
+    again = the_job(runtime)
+    assert again.key == job.key and again is not job
+    wait(lambda: again.phase == "done", "result")
+    sketch = bpy.data.objects["wedge"]
+    assert sketch.realify.prompt == SLOW and sketch.realify.result is not None
+
+
+def test_results_and_versions_are_in_the_file(
+    server: Server, use: Any, runtime: ModuleType, tmp_path: Path
+) -> None:
+    use(server)
+    sketch = sketches.wedge()
+    realify(sketch, ECHO)
+    realify(sketch, "a wedge steps=8")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "done.blend"))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "done.blend"))
+    sketch = bpy.data.objects["wedge"]
+    assert sketch.realify.result.realify.sketch == sketch and not sketch.visible_get()
+    assert [each.prompt for each in sketch.realify.versions] == [ECHO, "a wedge steps=8"]
+    assert [job.phase for job in runtime.desk.jobs.values()] == ["done", "done"]
+    sketch.realify.version = 0
+    assert sketch.realify.result.data == sketch.realify.versions[0].mesh
+
+
+CLOSED = """
+    import os, sys, time
+    from importlib import import_module
+    import bpy
+    bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
+    runtime = import_module(f"{sys.argv[2]}.runtime")
+    chosen = runtime.preferences()
+    chosen.url, chosen.token = sys.argv[3], sys.argv[4]
+    runtime.connect()
+    def turn(over):
+        end = time.monotonic() + 100
+        while not over():
+            assert time.monotonic() < end, (runtime.desk.status, runtime.desk.jobs)
+            runtime.tick()
+            time.sleep(.02)
+    turn(lambda: runtime.desk.status.state == "ready")
+    job = runtime.course.begin([bpy.data.objects["wedge"]], bpy.context)
+    turn(lambda: job.phase == sys.argv[5])
+    print("REACHED", job.key, flush=True)
+    os._exit(0)
+"""
+
+
+def close_blender_in(phase: str, server: Server, blend: Path) -> str:
+    """Another Blender opens the file, begins a job, and is gone in that phase. The job's key."""
+    bpy.ops.wm.save_userpref()  # the extension is enabled in it
+    values = [str(blend), PACKAGE, server.url, server.token, phase]
+    command = [sys.executable, "-c", textwrap.dedent(CLOSED), *values]
+    ran = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), cwd=ROOT, timeout=300)
+    assert "REACHED" in ran.stdout, ran.stdout + ran.stderr
+    return ran.stdout.split("REACHED")[1].split()[0]
+
+
+def saved_wedge(path: Path, prompt: str) -> Path:
+    sketches.wedge().realify.prompt = prompt
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    return path
+
+
+def test_blender_closed_in_the_middle_without_saving(
+    server: Server, use: Any, runtime: ModuleType, wait: Any, tmp_path: Path
+) -> None:
+    blend = saved_wedge(tmp_path / "closed.blend", SLOW)
+    key = close_blender_in("running", server, blend)
+    use(server)
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    job = the_job(runtime)
+    assert job.key == key and job.id
+    wait(lambda: job.phase == "done", "result")
+    assert bpy.data.objects["wedge"].realify.result is not None
+
+
+def test_blender_closed_before_the_sketch_was_sent(
+    server: Server, use: Any, runtime: ModuleType, wait: Any, tmp_path: Path
+) -> None:
+    blend = saved_wedge(tmp_path / "early.blend", ECHO)
+    key = close_blender_in("sending", server, blend)
+    use(server)
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    job = the_job(runtime)
+    assert job.key == key and job.phase == "failed" and "closed" in job.trouble["message"]
+    bpy.ops.realify.retry(key=key)
+    wait(lambda: job.phase == "done", "result")
+
+
+def test_a_server_that_goes_and_comes_back(
+    new_server: Any, use: Any, runtime: ModuleType, wait: Any, tmp_path: Path
+) -> None:
+    first = new_server(data=tmp_path / "kept")
+    use(first)
+    job = begin(runtime, sketches.wedge(), SLOW)
+    wait(lambda: job.phase == "running" and job.step > 1, "run")
+    first.kill()
+    wait(lambda: runtime.desk.status.state == "unreachable", "notice of it")
+    assert job.phase == "running" and runtime.desk.status.fix
+    port = int(first.url.rsplit(":", 1)[1])
+    new_server(*FAST, data=tmp_path / "kept", port=port)
+    wait(lambda: runtime.desk.status.state == "ready", "line again")
+    wait(lambda: job.phase == "done", "result")
+
+
+def test_a_server_that_forgot_the_job_is_told_and_a_retry_sends_it_anew(
+    new_server: Any, use: Any, runtime: ModuleType, wait: Any, tmp_path: Path
+) -> None:
+    first = new_server(data=tmp_path / "one")
+    use(first)
+    job = begin(runtime, sketches.wedge(), SLOW)
+    wait(lambda: job.phase == "running", "run")
+    first.kill()
+    use(new_server(data=tmp_path / "other"))
+    wait(lambda: job.phase == "lost", "notice of it")
+    assert "does not know this job" in job.trouble["message"]
+    job.prompt = ECHO
+    bpy.ops.realify.retry(key=job.key)
+    wait(lambda: job.phase == "done", "result")

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import trimesh
 from PIL import Image
+from trimesh.exchange.gltf import export_glb
+from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
 from realify.atomic import write_atomic
@@ -38,5 +40,5 @@ def torus() -> bytes:
     stripes = np.stack([rows % 256, columns % 256, (rows + columns) // 16 % 256], axis=-1).astype(np.uint8)
     picture = Image.fromarray(stripes)
     material = PBRMaterial(baseColorTexture=picture, metallicRoughnessTexture=picture, roughnessFactor=0.8)
-    mesh.visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
-    return bytes(trimesh.Scene(mesh).export(file_type="glb"))
+    mesh.visual = TextureVisuals(uv=uv, material=material)
+    return export_glb(trimesh.Scene(mesh))

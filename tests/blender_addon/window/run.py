@@ -88,7 +88,7 @@ def x_server(chroot: Chroot, work: Path) -> Iterator[str]:
     """Its display. It draws into the file WORK/Xvfb_screen0."""
     log = work / "xvfb.log"
     command = ["Xvfb", "-displayfd", "1", "-fbdir", str(work), "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24"]
-    process = chroot.start([*command, "-nolisten", "tcp"], log)
+    process = chroot.start([*command, "-nolisten", "tcp", "-nocursor"], log)
 
     def number() -> str | None:
         return next((line for line in log.read_text(encoding="utf-8").splitlines() if line.isdigit()), None)

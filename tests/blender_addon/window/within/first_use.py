@@ -25,6 +25,7 @@ def tell(stage: Any) -> Wait:
     yield from one_result(stage)
     yield from undo_and_redo(stage)
     yield from cancel_one(stage)
+    yield from refused(stage)
     yield from preferences(stage)
 
 
@@ -112,6 +113,18 @@ def cancel_one(stage: Any) -> Wait:
     yield from stage.hand.push("realify.cancel")
     yield from until(lambda: job.phase == "cancelled", "cancelled job", 120)
     yield from stage.picture("cancelled", "SIDEBAR")
+
+
+def refused(stage: Any) -> Wait:
+    """A setting that there is not: the server says so, and which one was meant."""
+    subject = stage.module("scene.subject").selected(bpy.context)[0]
+    subject.realify.more = "sds.stepps=60"
+    yield from stage.hand.rest()
+    yield from stage.hand.push("realify.run")
+    job = list(stage.desk.jobs.values())[-1]
+    yield from until(lambda: job.phase == "failed", "refused job")
+    stage.told["refused"] = job.trouble
+    yield from stage.picture("error", "SIDEBAR")
 
 
 def preferences(stage: Any) -> Wait:

@@ -1,0 +1,89 @@
+"""Why an object cannot be a sketch. Cheap: the panel asks at every redraw."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ..trouble import Trouble
+
+MESHES = ("MESH", "CURVE", "SURFACE", "FONT", "META")  # Blender makes a mesh of these itself
+STROKES = ("CURVES", "GPENCIL", "GREASEPENCIL")  # Grease Pencil's type is GPENCIL up to 4.2
+THIN = 1e-6  # an axis this much shorter than the longest one has no inverse worth the name
+
+
+def why_not(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> str | None:
+    """A sentence or two, or None when `obj` can be a sketch as far as is seen without evaluating it."""
+    trouble = refusal(obj, view_layer)
+    return None if trouble is None else str(trouble)
+
+
+def refusal(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> Trouble | None:
+    """The same, with its code: "not_a_sketch", "hidden", "zero_scale" or "empty_sketch"."""
+    return _of_its_type(obj) or _of_its_visibility(obj, view_layer) or _of_its_scale(obj) or _of_its_data(obj)
+
+
+def _of_its_type(obj: bpy.types.Object) -> Trouble | None:
+    if obj.type in MESHES + STROKES:
+        return None
+    if obj.type == "EMPTY":
+        if obj.instance_type == "COLLECTION" and obj.instance_collection is not None:
+            return None
+        return Trouble("not_a_sketch", f"“{obj.name}” is an empty that shows no collection.", "Select a mesh.")
+    kind = obj.bl_rna.properties["type"].enum_items[obj.type].name.lower()
+    fix = "Select a mesh, a curve, a text, a metaball, hair, Grease Pencil or an instanced collection."
+    return Trouble("not_a_sketch", f"“{obj.name}” is of the type {kind}, which has no shape.", fix)
+
+
+def _of_its_visibility(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> Trouble | None:
+    if view_layer.objects.get(obj.name) != obj:
+        fix = "Switch on its collection in the Outliner."
+        return Trouble("hidden", f"“{obj.name}” is not in the view layer “{view_layer.name}”.", fix)
+    if obj.hide_viewport:
+        fix = "Switch on its monitor icon in the Outliner."
+        return Trouble("hidden", f"“{obj.name}” is hidden in all viewports.", fix)
+    if obj.hide_get(view_layer=view_layer):
+        return Trouble("hidden", f"“{obj.name}” is hidden.", "Show it with its eye icon in the Outliner.")
+    if not obj.visible_get(view_layer=view_layer):
+        fix = "Show its collection in the Outliner."
+        return Trouble("hidden", f"“{obj.name}” is in a hidden collection.", fix)
+    return None
+
+
+def _of_its_scale(obj: bpy.types.Object) -> Trouble | None:
+    axes = np.array(obj.matrix_world, dtype=np.float64)[:3, :3]
+    lengths = np.linalg.norm(axes, axis=0)
+    if not np.isfinite(lengths).all():
+        message = f"“{obj.name}” stands at a place or has a scale that is no number."
+        return Trouble("zero_scale", message, "Clear its transform: Object > Clear.")
+    flat = [axis for axis, length in zip("XYZ", lengths, strict=True) if length <= THIN * lengths.max()]
+    if flat:
+        own = [axis for axis in flat if obj.scale["XYZ".index(axis)] == 0]
+        whose = "its" if own else "with its parents, its"
+        names = " and ".join(flat)
+        fix = "Give it another scale than 0; a flat sketch has its flatness in the mesh."
+        return Trouble("zero_scale", f"“{obj.name}” has no size: {whose} scale in {names} is 0.", fix)
+    if abs(np.linalg.det(axes / lengths)) < THIN:
+        fix = "Change the scale or the rotation of its parents."
+        return Trouble("zero_scale", f"“{obj.name}” is flattened by its parents.", fix)
+    return None
+
+
+def _of_its_data(obj: bpy.types.Object) -> Trouble | None:
+    if obj.mode == "EDIT" or getattr(obj, "modifiers", None) or obj.is_instancer or obj.particle_systems:
+        return None  # what is there is seen after the evaluation
+    data = obj.data
+    if obj.type == "FONT":
+        is_empty = not data.body.strip()
+    else:
+        within = {"MESH": "vertices", "CURVE": "splines", "SURFACE": "splines", "CURVES": "points"}
+        within |= {"META": "elements", "GPENCIL": "layers", "GREASEPENCIL": "layers"}
+        is_empty = obj.type in within and not len(getattr(data, within[obj.type]))
+    if is_empty and obj.type != "META":  # a metaball may be a member of a family
+        return empty(obj.name)
+    return None
+
+
+def empty(name: str) -> Trouble:
+    """Also for what turns out to be empty once it is evaluated."""
+    return Trouble("empty_sketch", f"“{name}” is empty: no faces, edges or strokes.", "Draw something in it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from .. import runtime
 from .words import tr
 
 # Free in Blender's own keymaps (4.2 to 5.2) and in the industry-compatible one.
@@ -59,3 +60,13 @@ def draw_key(layout: bpy.types.UILayout, choice: str) -> None:
     layout.prop(item, "type", text=tr("Key"), full_event=True)
     for name in rivals(keys, item):
         layout.label(text=tr("The same key in the 3D View: {}").format(name), icon="ERROR", translate=False)
+
+
+def register() -> None:
+    """The key that was chosen."""
+    assign(runtime.preferences().shortcut)
+
+
+def unregister() -> None:
+    """No key."""
+    remove()

@@ -6,16 +6,29 @@ No `from __future__ import annotations` here: Blender reads the properties out o
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
+from ..net.address import DEFAULT, normalised
+from ..trouble import Trouble
 from . import keymap
 
 ROOT = __package__.rpartition(".")[0]  # "bl_ext.user_default.realify" where Blender installed it
-URL = "http://127.0.0.1:8760"  # where `realify serve` listens by itself
 
 SHORTCUTS = (
     ("NONE", "None", "No key; the panel and the Object menu are enough"),
     ("PIE", "Pie Menu", "The key opens a pie menu: realify, import, cancel, select the sketch"),
     ("RUN", "Realify", "The key realifies the selected objects at once"),
 )
+
+
+def address_given(self: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
+    """Of a whole link, such as the server shows, the token goes where tokens are hidden."""
+    if "#" not in self.url:
+        return
+    try:
+        url, token = normalised(self.url)
+    except Trouble:
+        return  # the panel says what is wrong with it
+    if token:
+        self.url, self.token = url, token
 
 
 def shortcut_chosen(self: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
@@ -32,7 +45,8 @@ class RealifyPreferences(bpy.types.AddonPreferences):
         name="Address",
         description="Of the Realify server, with or without http://. Paste the whole link that the server shows: "
         "its token is taken out of it",
-        default=URL,
+        default=DEFAULT,
+        update=address_given,
     )
     token: StringProperty(
         name="Token",
@@ -113,7 +127,7 @@ class RealifyPreferences(bpy.types.AddonPreferences):
 
     def _draw_server(self, layout: bpy.types.UILayout) -> None:
         column = layout.column()
-        column.prop(self, "url", placeholder=URL)
+        column.prop(self, "url", placeholder=DEFAULT)
         column.prop(self, "token")
         column.prop(self, "fingerprint")
         column.prop(self, "program")

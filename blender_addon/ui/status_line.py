@@ -1,0 +1,97 @@
+"""How it stands with the server in one line, and the one button that helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import bpy
+
+from ..jobs.desk import Status
+from ..net.address import is_loopback, normalised
+from .preferences import ROOT
+from .words import tr
+from .wrapping import draw_text
+
+CONNECT, START, PAIR = "realify.check_server", "realify.start_server", "realify.pair"
+ONLINE, SETTINGS = "realify.allow_online", "preferences.addon_show"
+
+
+@dataclass(frozen=True)
+class Line:
+    """`button` is an operator's name and the text on it; none where waiting is all there is to do."""
+
+    icon: str
+    text: str
+    button: tuple[str, str] | None = None
+
+
+def line_for(status: Status) -> Line:
+    """The line of a status, translated."""
+    if status.state == "ready":
+        return _ready(status)
+    again = (CONNECT, tr("Try Again"))
+    if status.state == "unreachable":
+        return _silent(status, again)
+    settings = (SETTINGS, tr("Open Preferences"))
+    lines = {
+        "unknown": Line("QUESTION", tr("Not connected"), (CONNECT, tr("Connect"))),
+        "connecting": Line("SORTTIME", tr("Connecting…")),
+        "starting": Line("SORTTIME", tr("Starting the server…")),
+        "no_token": Line("LOCKED", tr("The server does not know you yet"), (PAIR, tr("Pair"))),
+        "bad_token": Line("LOCKED", tr("The server does not accept the token"), (PAIR, tr("Pair"))),
+        "other_version": Line("ERROR", tr("The server is of another version"), again),
+        "not_realify": Line("ERROR", tr("This is no Realify server"), settings),
+        "offline": Line("INTERNET_OFFLINE", tr("Blender is offline"), (ONLINE, tr("Allow Online Access"))),
+        "unknown_certificate": Line("LOCKED", tr("The server's certificate is not known"), settings),
+        "bad_address": Line("ERROR", tr("The address cannot be read"), settings),
+        "no_program": Line("ERROR", tr("Realify is not found on this computer"), settings),
+        "port_in_use": Line("ERROR", tr("The server could not start"), (START, tr("Start Server"))),
+        "start_failed": Line("ERROR", tr("The server could not start"), (START, tr("Start Server"))),
+    }
+    return lines.get(status.state) or Line("ERROR", tr("Something is in the way"), again)
+
+
+def is_waiting(status: Status) -> bool:
+    """Whether nothing is to be done but to wait."""
+    return status.state in ("connecting", "starting") or (status.state == "ready" and bool(status.message))
+
+
+def _ready(status: Status) -> Line:
+    if status.message:
+        return Line("SORTTIME", tr("The server warms up"))
+    if _is_here(status):
+        return Line("CHECKMARK", tr("Ready on this computer"))
+    return Line("CHECKMARK", tr("Ready on {}").format(_host(status)))
+
+
+def _silent(status: Status, again: tuple[str, str]) -> Line:
+    if _is_here(status):
+        return Line("UNLINKED", tr("No server runs here"), (START, tr("Start Server")))
+    return Line("UNLINKED", tr("{} does not answer").format(_host(status)), again)
+
+
+def _host(status: Status) -> str:
+    return urlsplit(normalised(status.url)[0]).hostname or status.url
+
+
+def _is_here(status: Status) -> bool:
+    """An address that was never tried means this computer, where the preferences point at first."""
+    return not status.url or is_loopback(normalised(status.url)[0])
+
+
+def draw(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:
+    """The line, what is the matter if anything is, and the button."""
+    line = line_for(status)
+    layout.label(text=line.text, icon=line.icon, translate=False)
+    if status.state != "ready" and not is_waiting(status):
+        text = f"{status.message} {status.fix}".strip()
+        if text:
+            draw_text(layout, text, context)
+    elif status.message:
+        draw_text(layout, status.message, context)
+    if line.button is not None:
+        operator, text = line.button
+        properties = layout.operator(operator, text=text, translate=False)
+        if operator == SETTINGS:
+            properties.module = ROOT

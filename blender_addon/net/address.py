@@ -11,7 +11,7 @@ from ..trouble import Trouble
 PORT = 8760
 DEFAULT = f"http://127.0.0.1:{PORT}"
 FIX = f"Write it as http://HOST:PORT, like {DEFAULT} or https://box.local:{PORT}."
-_SCHEME = re.compile(r"(https?):/+(?=[^/])", re.IGNORECASE)
+_SCHEME = re.compile(r"(https?)(?::/+)|([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?")
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # what a server binds to is nothing to connect to
 
@@ -24,6 +24,8 @@ def normalised(text: str) -> tuple[str, str]:
     """
     plain, _, fragment = text.strip().strip("<>\"'").strip().partition("#")
     scheme = _SCHEME.match(plain)
+    if scheme and scheme[2]:
+        raise Trouble("bad_address", f"A server is reached by http or https, not by {_short(scheme[2])}.", FIX)
     rest = plain[scheme.end() :] if scheme else plain
     authority = re.split(r"[/?]", rest, maxsplit=1)[0].strip()
     host, port = _split(authority, text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,7 @@ class Message:
 
 def stream(
     client: Client, after: str | None, stop: threading.Event, silence: float = SILENCE_SECONDS
-) -> Iterator[Message | None]:
+) -> Generator[Message | None, None, None]:
     """All jobs' events from now on, or those after an id. Connects at the first `next`.
 
     None comes wherever the server only says that it lives, and first of all: what is asked of the server from there

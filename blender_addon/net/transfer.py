@@ -17,7 +17,7 @@ from ..trouble import Trouble
 from .failure import not_realify
 from .wire import PIECE, look_at
 
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
+Progress = Callable[[int, int], object]  # bytes done, bytes in all
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
@@ -45,7 +45,7 @@ def pieces_of(path: Path, size: int, on_progress: Progress) -> Iterator[bytes]:
         yield piece
         sent += len(piece)
         on_progress(sent, size)
-    if sent != size or path.stat().st_size != size:
+    if sent != size:
         raise Trouble("cannot_read", f"{path} was changed while it was sent.", "Send it again.")
 
 
@@ -54,9 +54,9 @@ def save(answer: http.client.HTTPResponse, file: Path, url: str, on_progress: Pr
     http.client.IncompleteRead."""
     total = _announced(answer, url)
     part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
+    with _on_disk(file, total):
+        handle = _create(part, total)
     try:
-        with _on_disk(file, total):
-            handle = _create(part, total)
         with os.fdopen(handle, "wb", buffering=0) as opened:
             got = 0
             on_progress(0, total)

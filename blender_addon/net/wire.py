@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from ..trouble import Trouble
 
@@ -35,6 +34,7 @@ class Wire:
     def __init__(self, channel: socket.socket, silence: float, stop: threading.Event) -> None:
         channel.settimeout(SLICE)
         self._channel, self.silence, self._stop = channel, silence, stop
+        self._early: bytes | None = None  # what came while there was still to be sent; b"": the end
 
     def sendall(self, content: bytes) -> None:
         """All of it."""
@@ -54,21 +54,24 @@ class Wire:
         self._channel.close()
 
     def has_answer(self) -> bool:
-        """Whether the other end has said something, or is gone, though not all was sent. Unknown, and False, with
-        TLS: what comes there may be of TLS itself."""
-        if isinstance(self._channel, ssl.SSLSocket):
-            return False
+        """Whether the other end has said something, or is gone, though not all was sent; does not wait."""
+        if self._early is not None:
+            return True
         self._channel.settimeout(0)
         try:
-            self._channel.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
+            self._early = self._channel.recv(PIECE)
+        except (BlockingIOError, ssl.SSLWantReadError):  # nothing, or words of TLS itself
             return False
         finally:
             self._channel.settimeout(SLICE)
         return True
 
-    def receive(self, buffer: Any) -> int:
+    def receive(self, buffer: memoryview) -> int:
         """Bytes that were put into the buffer; 0 at the end."""
+        if self._early:
+            size = min(len(buffer), len(self._early))
+            buffer[:size], self._early = self._early[:size], self._early[size:]
+            return size
         return self._patiently(partial(self._channel.recv_into, buffer))
 
     def _patiently(self, act: Callable[[], int]) -> int:
@@ -92,5 +95,5 @@ class _Incoming(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: memoryview) -> int:
         return self._wire.receive(buffer)

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from .jobs.desk import Desk, Task
 from .jobs.job import BROKEN, HERE, OVER, THERE, Job
 from .jobs.link import Link
 from .net.client import Client
-from .scene import gather, result, subject
+from .scene import collection, gather, result, subject
 from .scene.settings import settings_of
 from .trouble import Trouble
 
@@ -37,7 +38,7 @@ class Course:
     def __init__(self, desk: Desk, link: Link, folder: Path, on_change: Callable[[], None]) -> None:
         self.desk, self.link, self.folder, self.on_change = desk, link, folder, on_change
         self.program = blender.this_program()
-        self.keep_files = False
+        self.keep_files, self.hide_sketch = False, True
         self._at_work: dict[str, Task] = {}  # by the job's key
         self._previews: dict[str, str] = {}  # the address that is being fetched, by the job's key
 
@@ -61,7 +62,8 @@ class Course:
             file=bpy.data.filepath,
         )
         limits = {"decimate": given.decimate, "radius": given.radius}
-        steps = gather.gather(objects, first, context.evaluated_depsgraph_get())
+        with _seen(objects, context):
+            steps = gather.gather(objects, first, context.evaluated_depsgraph_get())
         self.desk.jobs[job.key] = job
         self.desk.in_steps(
             steps, then=lambda snapshot: self._write(job, snapshot, limits), failed=self._failing(job)
@@ -115,6 +117,8 @@ class Course:
         def then(told: dict[str, Any]) -> None:
             if job.phase == "queued":
                 self.take(job, told)
+            else:  # its events say more than this, but for those that came before
+                progress.add_warnings(job, told["warnings"])
 
         client, server_id = self.link.client, job.id or ""
         if client is not None:
@@ -203,7 +207,8 @@ class Course:
     def place(self, job: Job, context: bpy.types.Context) -> bpy.types.Object:
         """Puts a ready job's result into the scene. Raises Trouble."""
         scene = bpy.data.scenes.get(job.scene) or context.scene
-        placed = result.place(job, self.folder / job.key / "result.blend", subject.find(job.sketch_id), scene)
+        blend, sketch = self.folder / job.key / "result.blend", subject.find(job.sketch_id)
+        placed = result.place(job, blend, sketch, scene, self.hide_sketch)
         job.phase, job.was_imported, job.trouble = "done", True, None
         if not self.keep_files:
             self._tidy(job)
@@ -333,6 +338,20 @@ class Course:
     ) -> dict[str, Any]:
         with CHILDREN:
             return blender.run(self.program, script, request, folder, CHILD_SECONDS, stop)
+
+
+@contextmanager
+def _seen(sketches: Sequence[bpy.types.Object], context: bpy.types.Context) -> Iterator[None]:
+    """Shows those that their results have hidden: what is hidden is not evaluated."""
+    hidden = [each for each in sketches if subject.result_of(each) is not None and not each.visible_get()]
+    for each in hidden:
+        collection.hide(each, context.scene, is_hidden=False)
+    context.view_layer.update()
+    try:
+        yield
+    finally:
+        for each in hidden:
+            collection.hide(each, context.scene)
 
 
 def _silent(done: int, total: int) -> None:

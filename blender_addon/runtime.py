@@ -120,8 +120,10 @@ def _keep_line() -> None:
 def _place_one(whatever: bool) -> None:
     from .scene import result
 
+    chosen = preferences()
+    course.keep_files, course.hide_sketch = chosen.keep_files, chosen.hide_sketch
     waiting: Job | None = next((job for job in desk.jobs.values() if job.phase == "ready"), None)
-    if waiting is None or not (whatever or (preferences().auto_import and not waiting.was_imported)):
+    if waiting is None or not (whatever or (chosen.auto_import and not waiting.was_imported)):
         return
     if not whatever and result.can_import_now(bpy.context) is not None:
         return

@@ -26,25 +26,30 @@ def take_job(job: Job, told: dict[str, Any]) -> bool:
     for name in TOLD:
         setattr(job, name, told[name])
     job.told, job.place = time.time(), told["place"]
-    job.warnings = list(told["warnings"])
+    add_warnings(job, told["warnings"])
     return _take_state(job, told["state"], told["error"])
 
 
 def take_event(job: Job, event: dict[str, Any]) -> bool:
-    """`event` is one of the server's stream (server's model Event). Whether it was news that the job is done."""
+    """`event` is one of the server's stream (server's model Event, without the fields that are none). Whether it was news that the job is done."""
     if event["kind"] == "removed":
         job.phase = "lost" if job.phase not in OVER else job.phase
         return False
+    add_warnings(job, event.get("warnings", []))
     if event["kind"] == "warning":
-        job.warnings += [each for each in event["warnings"] if each not in job.warnings]
         return False
     if event["kind"] == "progress":
         for name in TOLD:
-            if event[name] is not None:
+            if event.get(name) is not None:
                 setattr(job, name, event[name])
         job.told, job.place = time.time(), None
         return False
-    return _take_state(job, event["state"], event["error"])
+    return _take_state(job, event["state"], event.get("error"))
+
+
+def add_warnings(job: Job, warnings: list[str]) -> None:
+    """Beside those that are known, of the sketch's way to the server too."""
+    job.warnings += [each for each in warnings if each not in job.warnings]
 
 
 def _take_state(job: Job, state: str, error: dict[str, str] | None) -> bool:

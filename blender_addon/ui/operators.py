@@ -16,7 +16,7 @@ from .. import runtime
 from ..jobs.desk import Status
 from ..jobs.job import BROKEN, OVER, Job
 from ..net import local_server
-from ..net.address import normalised
+from ..net.address import DEFAULT, PORT, is_loopback, normalised, port_of
 from ..net.client import Address, Client
 from ..scene import refusals, subject
 from ..scene.settings import settings_of
@@ -272,13 +272,21 @@ class REALIFY_OT_start_server(OnServer, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Result:
         chosen, folder = runtime.preferences(), runtime.user_folder("server")
         given, seconds = bpy.path.abspath(chosen.program), chosen.start_timeout
+        try:
+            plain, _ = normalised(chosen.url)
+        except Trouble as trouble:
+            self.report({"ERROR"}, str(trouble))
+            return {"CANCELLED"}
+        port = port_of(plain) if is_loopback(plain) else PORT
 
-        def work(stop: threading.Event) -> local_server.Started | Address:
-            return local_server.start(local_server.find_program(given), folder, seconds, stop)
+        def work(stop: threading.Event) -> local_server.Started:
+            return local_server.start(local_server.find_program(given), folder, seconds, stop, port)
 
-        def then(answer: local_server.Started | Address) -> None:
-            if isinstance(answer, local_server.Started):
-                runtime.started = answer
+        def then(started: local_server.Started) -> None:
+            runtime.started = started if started.process is not None else runtime.started
+            if plain != DEFAULT:  # which means the server that runs here, whatever its port
+                chosen.url = started.address.url
+            chosen.token = ""  # it is read from the server's own folder
             runtime.connect()
 
         runtime.link.close()

@@ -146,8 +146,10 @@ def test_each_run_of_a_sketch_is_a_version(server: Server, use: Any, runtime: Mo
     use(server)
     sketch = sketches.wedge()
     result = realify(sketch, ECHO)
-    again = realify(result, "another wedge steps=8")  # the result is selected, and its sketch is meant
-    assert again == result and [each.prompt for each in sketch.realify.versions] == [ECHO, "another wedge steps=8"]
+    sketches.select(result)  # and its sketch is meant
+    sketch.realify.prompt = "another wedge steps=8"
+    assert bpy.ops.realify.run() == {"FINISHED"}
+    assert sketch.realify.result == result and [each.prompt for each in sketch.realify.versions] == [ECHO, "another wedge steps=8"]
     assert len(result.data.vertices) != 6 and not sketch.visible_get()
     sketch.realify.version = 0
     assert len(result.data.polygons) == len(sketch.realify.versions[0].mesh.polygons)

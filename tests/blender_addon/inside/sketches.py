@@ -18,6 +18,7 @@ def link(name: str, data: Any) -> bpy.types.Object:
 
 def select(*objects: bpy.types.Object) -> None:
     """These and no others; the first one is active."""
+    bpy.context.view_layer.update()  # it does not list new objects before
     for each in bpy.context.view_layer.objects:
         each.select_set(each in objects)
     bpy.context.view_layer.objects.active = objects[0] if objects else None

@@ -130,12 +130,15 @@ def test_it_outlives_blender(tmp_path: Path) -> None:
         check=True,
     )
     address = running(tmp_path / "data")
-    assert address is not None and address.url == blender.stdout.strip()
-    assert answers(address), blender.stderr
-    assert begin(tmp_path) == Started(address), "the next Blender finds it"
+    assert address is not None
     pid = json.loads((tmp_path / "data" / "server.json").read_text(encoding="utf-8"))["pid"]
-    assert os.getsid(pid) == pid
-    os.kill(pid, signal.SIGTERM)
+    try:
+        assert address.url == blender.stdout.strip()
+        assert answers(address), blender.stderr
+        assert begin(tmp_path) == Started(address), "the next Blender finds it"
+        assert os.getsid(pid) == pid
+    finally:
+        os.kill(pid, signal.SIGTERM)
     wait_for(lambda: not answers(address), "end of the server")
 
 

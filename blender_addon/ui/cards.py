@@ -14,11 +14,13 @@ from ..scene import result
 from . import previews
 from .properties import PRESETS
 from .times import time_left, took
-from .words import tr
+from .words import OURS, tr
 from .wrapping import draw_text, lines
 
 SHOWN = 6  # cards; older ones are folded away
-PICTURE = 4.6  # in heights of a button
+UNIT = 20  # pixels, at scale 1: the height of a button
+PICTURE = 4.6  # in these heights
+PROMPT_LINES = 3
 # Where a stage begins and ends in a job, as far as experience tells; the bar never goes back.
 STAGES = {
     "read": (0.0, 0.01),
@@ -125,6 +127,7 @@ class REALIFY_PT_jobs(bpy.types.Panel):
     """What was asked for in this file, newest first."""
 
     bl_label = "Jobs"
+    bl_translation_context = OURS
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Realify"
@@ -191,24 +194,22 @@ def _draw_picture(box: bpy.types.UILayout, context: bpy.types.Context, job: Job)
         row.column().template_icon(icon_value=picture, scale=PICTURE)
     column = row.column(align=True)
     column.scale_y = 0.8
-    told = lines(job.prompt, context, 0.5 if picture else 1.0)
-    most = 3 if picture else 2
-    for line in (*told[: most - 1], told[most - 1] + "…") if len(told) > most else told:
+    told = lines(job.prompt, context, PICTURE * UNIT if picture else 0)
+    for line in (*told[: PROMPT_LINES - 1], told[PROMPT_LINES - 1] + "…") if len(told) > PROMPT_LINES else told:
         column.label(text=line, translate=False)
     faint = column.row()
     faint.active = False
     faint.label(text=summary(job), translate=False)
+    if progress(job) is None:
+        column.label(text=stage_words(job), translate=False)
+    elif job.phase == "running" and (left := time_left(job.seconds_left, job.told, time.time())):
+        column.label(text=left, translate=False)
 
 
 def _draw_progress(box: bpy.types.UILayout, job: Job) -> None:
-    share, words = progress(job), stage_words(job)
-    if share is None:
-        box.label(text=words, translate=False)
-        return
-    box.progress(factor=share, text=f"{words}  {share:.0%}", translate=False)
-    left = time_left(job.seconds_left, job.told, time.time()) if job.phase == "running" else ""
-    if left:
-        box.label(text=left, icon="TIME", translate=False)
+    share = progress(job)
+    if share is not None:
+        box.progress(factor=share, text=f"{stage_words(job)}  {share:.0%}", translate=False)
 
 
 CLASSES = (REALIFY_PT_jobs,)

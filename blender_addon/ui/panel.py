@@ -11,20 +11,21 @@ from ..scene import subject
 from . import status_line
 from .operators import why_not_run
 from .properties import SEEDS
-from .words import tr
+from .words import OURS, tr
 from .wrapping import draw_text
 
-# Fields of the advanced part, and the server's setting whose value the preset chooses while the field is left alone.
+# Fields of the advanced part; the server's setting whose value the preset chooses while the field is left alone; and a
+# name that is short enough for a sidebar where the field's own is not.
 ADVANCED = (
-    ("prior", "prior.name"),
-    ("sds_steps", "sds.steps"),
-    ("bridge_steps", "bridge.steps"),
-    ("texture_size", "output.texture_size"),
-    ("faces", "output.faces"),
-    ("backend", None),
-    ("decimate", None),
-    ("radius", None),
-    ("more", None),
+    ("prior", "prior.name", "Prior"),
+    ("sds_steps", "sds.steps", "Steps"),
+    ("bridge_steps", "bridge.steps", "Bridge Steps"),
+    ("texture_size", "output.texture_size", "Texture Size"),
+    ("faces", "output.faces", "Triangles"),
+    ("backend", None, "Renderer"),
+    ("decimate", None, "Decimate To"),
+    ("radius", None, "Stroke Radius"),
+    ("more", None, "More"),
 )
 
 
@@ -32,6 +33,7 @@ class REALIFY_PT_sketch(bpy.types.Panel):
     """All that is to be said about the sketch that is selected."""
 
     bl_label = "Realify"
+    bl_translation_context = OURS
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Realify"
@@ -101,15 +103,16 @@ def button_text(many: int, joined: bool) -> str:
 def draw_advanced(layout: bpy.types.UILayout, given: bpy.types.PropertyGroup) -> None:
     """What most people leave alone. Beside a field that is left alone stands what the preset chooses."""
     header, body = layout.panel("REALIFY_advanced", default_closed=True)
-    header.label(text="Advanced")
+    header.label(text=tr("Advanced"), translate=False)
     if body is None:
         return
     body.use_property_split = True
     body.use_property_decorate = False
-    for name, key in ADVANCED:
+    for name, key, label in ADVANCED:
         chosen = preset_value(given.preset, key, runtime.desk.options) if key and left_alone(given, name) else None
         column = body.column(align=True)
-        column.prop(given, name, **({"placeholder": tr("the preset's")} if name == "prior" else {}))
+        hint = tr("the preset's") if name == "prior" else ""
+        column.prop(given, name, text=tr(label), translate=False, placeholder=hint)
         if chosen is not None:
             faint = column.row()
             faint.active = False
@@ -136,9 +139,12 @@ def draw_versions(layout: bpy.types.UILayout, given: bpy.types.PropertyGroup) ->
         return
     header, body = layout.panel("REALIFY_versions")
     header.label(text=tr("Versions: {}").format(len(given.versions)), translate=False)
-    if body is not None:
-        rows = min(len(given.versions), 5)
-        body.template_list("REALIFY_UL_versions", "", given, "versions", given, "version", rows=max(rows, 2))
+    if body is None:
+        return
+    row = body.row()
+    rows = max(2, min(len(given.versions), 5))
+    row.template_list("REALIFY_UL_versions", "", given, "versions", given, "version", rows=rows)
+    row.column().operator("realify.remove_version", text="", icon="REMOVE").index = given.version
 
 
 class REALIFY_UL_versions(bpy.types.UIList):
@@ -156,8 +162,9 @@ class REALIFY_UL_versions(bpy.types.UIList):
         index: int = 0,
     ) -> None:
         is_shown = index == getattr(active_data, active_property)
+        mark = "ERROR" if item.mesh is None else "RADIOBUT_ON" if is_shown else "RADIOBUT_OFF"
         row = layout.split(factor=0.7)
-        row.label(text=item.prompt, icon="RADIOBUT_ON" if is_shown else "RADIOBUT_OFF", translate=False)
+        row.label(text=item.prompt, icon=mark, translate=False)
         faint = row.row()
         faint.active = False
         faint.label(text=tr("seed {}").format(item.seed), translate=False)

@@ -8,17 +8,19 @@ import bpy
 from . import german
 
 PACKAGE = __package__.rpartition(".")[0]
-OPERATORS = "Operator"  # Blender's context of the words on buttons
+# Contexts of words: our own, since Blender's words are other ones ("Close" is "Schließen" to it); and its own two, of
+# names and tips, and of operators, for what it looks up by itself.
+OURS, NAMES, OPERATORS = "Realify", "*", "Operator"
 
 
 def tr(text: str) -> str:
     """`text` in the language of Blender's interface where words for it are known, else as it is."""
-    return bpy.app.translations.pgettext_iface(text)
+    return bpy.app.translations.pgettext_iface(text, OURS)
 
 
 def table(words: dict[str, str], on_buttons: dict[str, str]) -> dict[tuple[str, str], str]:
     """As Blender wants one language's."""
-    plain = {("*", english): theirs for english, theirs in words.items()}
+    plain = {(context, english): theirs for context in (OURS, NAMES) for english, theirs in words.items()}
     return plain | {(OPERATORS, english): theirs for english, theirs in on_buttons.items()}
 
 

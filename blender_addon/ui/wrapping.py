@@ -8,26 +8,28 @@ from functools import lru_cache
 import blf
 import bpy
 
-BORDERS = 60  # pixels of a panel, at scale 1, that are no place for text: its own edges, a box's, an icon
+# Pixels of the sidebar, at scale 1, that are no place for text.
+BORDERS = 76  # its tabs, its edges, a box's
+ICON = 22
 LEAST = 80  # pixels; in a narrower panel words are cut as they always are
 
 
 def draw_text(
-    layout: bpy.types.UILayout, text: str, context: bpy.types.Context, icon: str = "NONE", share: float = 1.0
+    layout: bpy.types.UILayout, text: str, context: bpy.types.Context, icon: str = "NONE"
 ) -> None:
-    """`text`, translated before, in as many lines as the region's width needs; `share` is the layout's part of it."""
+    """`text`, translated before, in as many lines as the region's width needs."""
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for number, line in enumerate(lines(text, context, share)):
+    for number, line in enumerate(lines(text, context, 0 if icon == "NONE" else ICON)):
         blank = "NONE" if icon == "NONE" else "BLANK1"
         column.label(text=line, icon=icon if number == 0 else blank, translate=False)
 
 
-def lines(text: str, context: bpy.types.Context, share: float = 1.0) -> tuple[str, ...]:
-    """`text` as it fits into the region."""
+def lines(text: str, context: bpy.types.Context, beside: float = 0) -> tuple[str, ...]:
+    """`text` as it fits into the region beside something that is `beside` pixels wide, at scale 1."""
     scale = context.preferences.system.ui_scale
     points = context.preferences.ui_styles[0].widget.points * scale
-    width = max(LEAST * scale, (context.region.width - BORDERS * scale) * share)
+    width = max(LEAST * scale, context.region.width - (BORDERS + beside) * scale)
     return _measured(text, int(width), points)
 
 

@@ -39,7 +39,8 @@ def attribute(mesh: bpy.types.Mesh) -> bpy.types.Attribute | None:
 
 def base_colour(material: bpy.types.Material) -> bpy.types.NodeSocket | None:
     """The socket "Base Color" or "Color" of the shader at the material's output."""
-    tree = material.node_tree if material.use_nodes else None
+    has_nodes = bpy.app.version >= (5, 0) or material.use_nodes  # which from 5.0 on is always true, and deprecated
+    tree = material.node_tree if has_nodes else None
     output = tree.get_output_node("ALL") if tree else None
     shader = source(output.inputs["Surface"]) if output else None
     inputs = shader.inputs if shader else {}

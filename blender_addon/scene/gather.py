@@ -33,7 +33,7 @@ def gather(objects: Sequence[bpy.types.Object], active: bpy.types.Object, depsgr
     for obj in objects:
         if (trouble := refusal(obj, depsgraph.view_layer)) is not None:
             raise trouble
-    if any(obj.mode != "OBJECT" for obj in objects):
+    if any(obj.mode == "SCULPT" for obj in objects):  # the one mode whose changes the evaluation does not see at once
         bpy.ops.ed.flush_edits()
         depsgraph.update()
     found = Pieces(depsgraph)

@@ -76,19 +76,11 @@ def _shows_more(obj: bpy.types.Object) -> bool:
 
 
 def _collect_instances(parents: set[bpy.types.Object], found: Pieces) -> None:
-    count = 0
-    for shown in found.depsgraph.object_instances:
-        if shown.is_instance:
-            belongs = shown.parent.original in parents
-        else:
-            belongs = shown.object.original in parents and shown.show_self
-        if not belongs:
+    count, name = 0, ""
+    for shown in found.depsgraph.object_instances:  # to its end: Blender leaks what is left of it otherwise
+        if count > MOST_INSTANCES or not _belongs(shown, parents):
             continue
-        count += 1
-        if count > MOST_INSTANCES:
-            name = (shown.parent or shown.object).name
-            fix = "Show fewer of them in the viewport, or realise only those that make up the shape."
-            raise Trouble("too_many_instances", f"“{name}” shows more than {MOST_INSTANCES:,} instances.", fix)
+        count, name = count + 1, (shown.parent or shown.object).name
         matrix = np.array(shown.matrix_world, np.float64)
         own = shown.object.original.evaluated_get(found.depsgraph)
         if not shown.is_instance or own.data == shown.object.data:
@@ -97,6 +89,15 @@ def _collect_instances(parents: set[bpy.types.Object], found: Pieces) -> None:
             _add_made(found, shown.object.data, own, matrix)
         elif not _is_own_curves(shown, own):
             _note(found, own.name)
+    if count > MOST_INSTANCES:
+        fix = "Show fewer of them in the viewport, or realise only those that make up the shape."
+        raise Trouble("too_many_instances", f"“{name}” shows more than {MOST_INSTANCES:,} instances.", fix)
+
+
+def _belongs(shown: bpy.types.DepsgraphObjectInstance, parents: set[bpy.types.Object]) -> bool:
+    if shown.is_instance:
+        return shown.parent.original in parents
+    return shown.object.original in parents and shown.show_self
 
 
 def _add(found: Pieces, obj: bpy.types.Object, matrix: np.ndarray) -> None:
@@ -104,12 +105,12 @@ def _add(found: Pieces, obj: bpy.types.Object, matrix: np.ndarray) -> None:
     if obj.type not in MESHES + STROKES:
         return
     if obj.name_full not in found.own:
-        found.own[obj.name_full] = _pieces_of(obj.evaluated_get(found.depsgraph), found.depsgraph)
+        found.own[obj.name_full] = _pieces_of(obj.evaluated_get(found.depsgraph))
     for piece in found.own[obj.name_full]:
         piece.matrices.append(matrix @ piece.part.get("local", np.eye(4)))
 
 
-def _pieces_of(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> list[Piece]:
+def _pieces_of(obj: bpy.types.Object) -> list[Piece]:
     """Of an evaluated object."""
     materials = [slot.material for slot in obj.material_slots]
     if obj.type == "CURVES":
@@ -119,14 +120,13 @@ def _pieces_of(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> list[Pi
     elif obj.type == "GPENCIL":
         parts = grease_pencil.of_legacy_layers(obj)
     else:
-        return [_piece_of_mesh(obj, depsgraph, materials), *_curves_by_nodes(obj, materials)]
+        return [_piece_of_mesh(obj, materials), *_curves_by_nodes(obj, materials)]
     return [Piece(obj.name_full, obj.type, part) for part in parts if part is not None]
 
 
-def _piece_of_mesh(
-    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, materials: list[bpy.types.Material | None]
-) -> Piece:
-    mesh = bpy.data.meshes.new_from_object(obj, preserve_all_data_layers=True, depsgraph=depsgraph)
+def _piece_of_mesh(obj: bpy.types.Object, materials: list[bpy.types.Material | None]) -> Piece:
+    # Without its options: with them it evaluates all modifiers once more, and knows nothing of what is being edited.
+    mesh = bpy.data.meshes.new_from_object(obj)
     mesh.name = TEMPORARY + uuid.uuid4().hex
     part: Part = {}
     if obj.type == "CURVE" and not len(mesh.polygons):

@@ -19,8 +19,9 @@ def why_not(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> str | Non
 
 
 def refusal(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> Trouble | None:
-    """The same, with its code: "not_a_sketch", "hidden", "zero_scale" or "empty_sketch"."""
-    return _of_its_type(obj) or _of_its_visibility(obj, view_layer) or _of_its_scale(obj) or _of_its_data(obj)
+    """The same, with its code: "not_a_sketch", "hidden", "zero_scale", "being_sculpted" or "empty_sketch"."""
+    seen = _of_its_type(obj) or _of_its_visibility(obj, view_layer)
+    return seen or _of_its_scale(obj) or _of_its_mode(obj) or _of_its_data(obj)
 
 
 def _of_its_type(obj: bpy.types.Object) -> Trouble | None:
@@ -51,9 +52,9 @@ def _of_its_visibility(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -
 
 
 def _of_its_scale(obj: bpy.types.Object) -> Trouble | None:
-    axes = np.array(obj.matrix_world, dtype=np.float64)[:3, :3]
-    lengths = np.linalg.norm(axes, axis=0)
-    if not np.isfinite(lengths).all():
+    matrix = np.array(obj.matrix_world, dtype=np.float64)
+    axes, lengths = matrix[:3, :3], np.linalg.norm(matrix[:3, :3], axis=0)
+    if not np.isfinite(matrix).all():
         message = f"“{obj.name}” stands at a place or has a scale that is no number."
         return Trouble("zero_scale", message, "Clear its transform: Object > Clear.")
     flat = [axis for axis, length in zip("XYZ", lengths, strict=True) if length <= THIN * lengths.max()]
@@ -66,6 +67,13 @@ def _of_its_scale(obj: bpy.types.Object) -> Trouble | None:
     if abs(np.linalg.det(axes / lengths)) < THIN:
         fix = "Change the scale or the rotation of its parents."
         return Trouble("zero_scale", f"“{obj.name}” is flattened by its parents.", fix)
+    return None
+
+
+def _of_its_mode(obj: bpy.types.Object) -> Trouble | None:
+    if obj.mode == "SCULPT" and any(modifier.type == "MULTIRES" for modifier in obj.modifiers):
+        message = f"“{obj.name}” is being sculpted in many resolutions, which only Sculpt Mode itself can read."
+        return Trouble("being_sculpted", message, "Go back to Object Mode.")
     return None
 
 

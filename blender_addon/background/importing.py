@@ -16,8 +16,8 @@ def call(importer: Callable[..., set[str]], trouble: Trouble, **arguments: Any) 
     try:
         outcome = importer(**arguments)
     except RuntimeError as error:  # as Blender tells of an operator's error, of whichever kind
-        words = [line.strip() for line in str(error).split("\n") if line.strip()]
-        said = f"{trouble.message} Blender says: {words[-1]}" if words else trouble.message
+        words = [line.strip().removeprefix("Error: ") for line in str(error).split("\n") if line.strip()]
+        said = f"{trouble.message} Blender says: {words[-1].rstrip('.')}." if words else trouble.message
         raise Trouble(trouble.code, said, trouble.fix) from error
     if outcome != {"FINISHED"}:
         raise trouble

@@ -12,6 +12,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+
 from tests.blender_addon.inside.conftest import PACKAGE
 
 KINDS = {np.dtype(np.float32): 5126, np.dtype(np.uint32): 5125}

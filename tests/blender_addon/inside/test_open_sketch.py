@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 import pytest
+
 from tests.blender_addon.inside import results, sketches
 from tests.blender_addon.inside.conftest import SKETCHES
 

@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 import pytest
 from mathutils import Matrix
+
 from tests.blender_addon.inside import results, sketches
 from tests.blender_addon.inside.test_read_result import triangles_of
 

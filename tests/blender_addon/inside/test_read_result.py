@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+
 from tests.blender_addon.inside import results, sketches
 from tests.blender_addon.inside.conftest import ROOT
 
@@ -51,7 +52,7 @@ def read_wedge(tmp_path: Path, smooth: bool) -> tuple[bpy.types.Mesh, np.ndarray
 def test_the_mesh_is_in_the_sketchs_own_coordinates_and_closed(
     smooth: bool, addon: ModuleType, tmp_path: Path
 ) -> None:
-    mesh, points, job = read_wedge(tmp_path, smooth)
+    mesh, _, _ = read_wedge(tmp_path, smooth)
     found = np.array([vertex.co[:] for vertex in mesh.vertices])
     wanted = np.array([vertex.co[:] for vertex in bpy.data.objects["wedge"].data.vertices])
     assert sketches.distance(found, wanted) < 2e-6

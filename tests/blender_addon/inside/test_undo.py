@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import bpy
+
 from tests.blender_addon.inside import results, sketches
 
 

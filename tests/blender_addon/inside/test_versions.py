@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+
 from tests.blender_addon.inside import results, sketches
 
 

@@ -58,6 +58,7 @@ class Course:
             settings=settings_of(given),
             sketch_id=uids[0],
             members=uids,
+            names=[each.name for each in objects],
             scene=context.scene.name,
             file=bpy.data.filepath,
         )
@@ -90,15 +91,14 @@ class Course:
 
     def _send(self, job: Job) -> None:
         job.phase, job.step, job.total = "sending", 0, 0
-        client, glb, kept = self.link.client, self.folder / job.key / "sketch.glb", replace(job)
+        glb, kept = self.folder / job.key / "sketch.glb", replace(job)
         body = {"prompt": job.prompt, "preset": job.preset, "seed": job.seed, "settings": job.settings}
 
         def told(sent: int, total: int) -> None:
             job.step, job.total = sent, total  # two numbers that are only drawn
 
         def work(stop: threading.Event) -> dict[str, Any]:
-            if client is None:
-                raise Trouble("unreachable", "No server answers.", "Start or connect one, then Retry: nothing is lost.")
+            client = self.link.wait_for_client(stop)
             sketch = client.upload(glb, f"{kept.key}.glb", told, stop)["sha256"]
             answer = client.submit({"sketch": sketch, "name": kept.name[:200], **body}, kept.key)
             journal.keep(self.folder, replace(kept, id=answer["id"], phase="queued"))
@@ -177,7 +177,7 @@ class Course:
 
     def _fetch(self, job: Job) -> None:
         job.phase, job.trouble, job.step, job.total = "fetching", None, 0, 0
-        client, folder = self.link.client, self.folder / job.key
+        folder = self.folder / job.key
         there = f"/v1/jobs/{job.id}/artefacts/"
         request = {"name": job.name, "matrix": list(job.matrix), "origin": list(job.origin)}
         files = {"glb": str(folder / "result.glb"), "blend": str(folder / "result.blend")}
@@ -191,8 +191,7 @@ class Course:
             except OSError as error:
                 raise journal.cannot_write(folder, error) from error
             if not (folder / "result.glb").is_file():
-                if client is None:
-                    raise Trouble("unreachable", "No server answers.", "The result waits there: connect, then Retry.")
+                client = self.link.wait_for_client(stop)
                 client.download(there + "preview.png", folder / "preview.png", _silent, stop)
                 client.download(there + "result.glb", folder / "result.glb", told, stop)
             return self._in_child(READ, {**request, **files}, folder, stop)
@@ -236,10 +235,9 @@ class Course:
                 task.stop()
             job.phase = "cancelled"
             return self.changed(job)
-        client, server_id = self._client(), job.id or ""
+        server_id = job.id or ""
         job.phase = "cancelling"
-        self._ask(job, lambda: client.cancel(server_id))
-        self.changed(job)
+        self._ask(job, lambda client: client.cancel(server_id))
 
     def retry(self, job: Job) -> None:
         """Goes on with a broken job from where it broke. Raises Trouble."""
@@ -258,15 +256,14 @@ class Course:
         self.forget(job)
 
     def _retry_there(self, job: Job) -> None:
-        client, server_id = self._client(), job.id or ""
+        server_id = job.id or ""
 
-        def ask() -> dict[str, Any]:
+        def ask(client: Client) -> dict[str, Any]:
             told = client.job(server_id)
             return client.retry(server_id) if told["state"] in ("failed", "dead", "cancelled") else told
 
         job.phase, job.trouble, job.finished = "queued", None, None
         self._ask(job, ask)
-        self.changed(job)
 
     def remove(self, job: Job) -> None:
         """Forgets it, here and on the server; what was imported stays. Raises Trouble while it is at work."""
@@ -305,14 +302,10 @@ class Course:
         self.desk.touch()
         self.on_change()
 
-    def _client(self) -> Client:
-        if self.link.client is None:
-            raise Trouble("unreachable", "No server answers.", self.desk.status.fix or "Start or connect one.")
-        return self.link.client
-
-    def _ask(self, job: Job, ask: Callable[[], dict[str, Any]]) -> None:
+    def _ask(self, job: Job, ask: Callable[[Client], dict[str, Any]]) -> None:
         """A question to the server that is answered with the job."""
-        self.desk.start(lambda stop: ask(), then=lambda told: self.take(job, told), failed=self._failing(job))
+        self._work(job, lambda stop: ask(self.link.wait_for_client(stop)), then=lambda told: self.take(job, told))
+        self.changed(job)
 
     def _work(
         self, job: Job, work: Callable[[threading.Event], dict[str, Any]], then: Callable[[dict[str, Any]], None]

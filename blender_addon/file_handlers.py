@@ -14,6 +14,7 @@ from . import runtime
 from .jobs import journal
 from .jobs.desk import Status
 from .jobs.job import Job
+from .scene import subject
 from .trouble import Trouble
 
 _objects: dict[str, int] = {}  # identity -> Blender's number of the object in this session, which undo does not touch
@@ -44,6 +45,7 @@ def read_back() -> None:
         known = jobs.get(job.key)
         if known is None and job.file == path:
             jobs[job.key] = job
+            _name_again(job)
         elif known is not None and known.id is None:
             jobs[job.key] = replace(known, id=job.id, phase=job.phase)
     _objects.clear()
@@ -54,6 +56,14 @@ def read_back() -> None:
     runtime.link.follow = frozenset(job.id for job in jobs.values() if job.id)
     runtime.link.close()  # opened anew by the next tick, it asks how these jobs stand
     runtime.desk.touch()
+
+
+def _name_again(job: Job) -> None:
+    """The objects of a job that the file does not know of have lost their identities with it, but not their names."""
+    for uid, name in zip(job.members, job.names, strict=True):
+        obj = bpy.data.objects.get((name, None))
+        if obj is not None and not obj.realify.uid and subject.find(uid) is None:
+            obj.realify.uid = uid
 
 
 def _jobs_in(scene: bpy.types.Scene) -> list[Job]:

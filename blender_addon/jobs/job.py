@@ -47,6 +47,7 @@ class Job:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)  # the submit's Idempotency-Key
     sketch_id: str = ""
     members: list[str] = field(default_factory=list)  # all objects of the sketch, the first one too
+    names: list[str] = field(default_factory=list)  # theirs when it was sent, for a file that was not saved after it
     scene: str = ""
     file: str = ""  # the .blend file; empty: never saved
     matrix: tuple[float, ...] = IDENTITY

@@ -4,6 +4,7 @@ when the line breaks it starts again from the top, so that nothing that happened
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from ..net.local_server import running, token_for
 from ..trouble import Trouble
 from .desk import Desk, Status, Task
 
+WAIT_SECONDS = 10.0  # for a line that is broken or was never there
 PAUSES = (0.5, 1.0, 2.0, 5.0)  # seconds before the next try
 
 
@@ -53,6 +55,15 @@ class Link:
             self._keep_connected(lambda: _client(url, token, fingerprint, timeout, online), stop, again)
 
         self._task = self._desk.start(work, then=lambda _: None, failed=self._broken)
+
+    def wait_for_client(self, stop: threading.Event) -> Client:
+        """For threads: the client, once the line stands. Raises Trouble "unreachable" after a while."""
+        end = time.monotonic() + WAIT_SECONDS
+        while (client := self.client) is None:
+            if stop.wait(0.05) or time.monotonic() > end:
+                fix = self._desk.status.fix or "Start or connect a server."
+                raise Trouble("unreachable", "No server answers.", f"{fix} Then Retry: nothing is lost.")
+        return client
 
     def try_now(self) -> None:
         """Does not wait for the next try."""
@@ -136,6 +147,6 @@ def _client(url: str, token: str, fingerprint: str, timeout: float, online: bool
     plain, in_address = normalised(url)
     here = running() if plain == DEFAULT else None
     if here is not None:
-        return Client(Address(here.url, token or here.token, fingerprint), timeout, online)
+        return Client(Address(here.url, token or here.token, fingerprint or here.fingerprint), timeout, online)
     token = token or in_address or (token_for(plain) if is_loopback(plain) else "")
     return Client(Address(plain, token, fingerprint), timeout, online)

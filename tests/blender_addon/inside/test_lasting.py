@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -59,9 +60,10 @@ def test_results_and_versions_are_in_the_file(
 
 
 CLOSED = """
-    import os, sys, time
+    import os, signal, sys, time
     from importlib import import_module
     import bpy
+    bpy.ops.preferences.addon_enable(module=sys.argv[2])  # bpy as a module does not read the user's preferences
     bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
     runtime = import_module(f"{sys.argv[2]}.runtime")
     chosen = runtime.preferences()
@@ -75,6 +77,8 @@ CLOSED = """
             time.sleep(.02)
     turn(lambda: runtime.desk.status.state == "ready")
     job = runtime.course.begin([bpy.data.objects["wedge"]], bpy.context)
+    if sys.argv[5] == "sending":
+        os.kill(int(sys.argv[6]), signal.SIGSTOP)  # a server that takes its time
     turn(lambda: job.phase == sys.argv[5])
     print("REACHED", job.key, flush=True)
     os._exit(0)
@@ -83,10 +87,10 @@ CLOSED = """
 
 def close_blender_in(phase: str, server: Server, blend: Path) -> str:
     """Another Blender opens the file, begins a job, and is gone in that phase. The job's key."""
-    bpy.ops.wm.save_userpref()  # the extension is enabled in it
-    values = [str(blend), PACKAGE, server.url, server.token, phase]
+    values = [str(blend), PACKAGE, server.url, server.token, phase, str(server.process.pid)]
     command = [sys.executable, "-c", textwrap.dedent(CLOSED), *values]
     ran = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), cwd=ROOT, timeout=300)
+    server.process.send_signal(signal.SIGCONT)
     assert "REACHED" in ran.stdout, ran.stdout + ran.stderr
     return ran.stdout.split("REACHED")[1].split()[0]
 

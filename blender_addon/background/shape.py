@@ -29,8 +29,9 @@ class Shape:
         """The same faces elsewhere; turned round where a mirror has turned them."""
         if not is_mirrored:
             return Shape(position, self.corner_vert, self.face_start, self.colour)
-        ends = self.face_start + self.sizes - 1
-        back = np.repeat(self.face_start + ends, self.sizes) - np.arange(len(self.corner_vert))
+        # Each face's first corner stays its first, so that faces that are not flat keep their diagonals.
+        start, size = (np.repeat(each, self.sizes) for each in (self.face_start, self.sizes))
+        back = start + (start + size - np.arange(len(self.corner_vert))) % size
         colour = None if self.colour is None else self.colour[back]
         return Shape(position, self.corner_vert[back], self.face_start, colour)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SIDES = 8
+LONGEST_MITRE = 2.0  # a sharper bend than 120 degrees is blunted
 THINNEST = 0.05  # of a stroke's largest radius: a ring of no size would be a fold
 TOGETHER = 1e-6  # points nearer than this share of the radius are one point
 BALL = np.radians([165, 140, 115, 90, 65, 40, 15])  # the rings of a stroke of one point, which becomes a ball
@@ -48,11 +49,7 @@ def tubes(lines: Lines, sides: int = SIDES) -> Tubes:
     """Each line becomes one closed, outward-facing surface: a pipe with flat ends, a ring if it is cyclic, a ball if
     it is one point (or many in one place)."""
     lines = _balls(_clean(lines))
-    tangent = _tangents(lines)
-    normal = _normals(lines, tangent)
-    side = np.cross(tangent, normal)
-    angle = np.arange(sides) * (2 * np.pi / sides)
-    ring = np.cos(angle)[None, :, None] * normal[:, None] + np.sin(angle)[None, :, None] * side[:, None]
+    ring = _rings(lines, sides)
     position = (lines.points[:, None] + lines.radius[:, None, None] * ring).reshape(-1, 3)
     quads, caps = _quads(lines, sides), _caps(lines, sides)
     starts = np.concatenate([np.arange(len(quads)) * 4, len(quads) * 4 + np.arange(len(caps)) * sides])
@@ -115,20 +112,36 @@ def _next(lines: Lines) -> np.ndarray:
     return after
 
 
-def _tangents(lines: Lines) -> np.ndarray:
-    """[P, 3] Unit vectors: half-way between the directions to and from each point."""
-    after = _next(lines)
-    ahead = _unit(lines.points[after] - lines.points)  # zero at the end of an open line
-    behind = np.zeros_like(ahead)
-    behind[after[after != np.arange(len(after))]] = ahead[after != np.arange(len(after))]
+def _rings(lines: Lines, sides: int) -> np.ndarray:
+    """[P, sides, 3] The corners of a ring of radius 1 round each point; longer across a bend, as a mitre is."""
+    ahead, behind = _directions(lines)
     half = ahead + behind
-    folded = np.linalg.norm(half, axis=1) < 1e-6  # it turns straight back
-    half[folded] = ahead[folded]
-    return _unit(half)
+    cosine = np.linalg.norm(half, axis=1) / 2  # of half the bend
+    straight = np.where((np.linalg.norm(behind, axis=1) > 0) & (np.linalg.norm(ahead, axis=1) > 0), 0, 1)
+    half[cosine < 1e-6] = ahead[cosine < 1e-6]  # it turns straight back
+    longer = 1 / np.clip(cosine + straight, 1 / LONGEST_MITRE, 1) - 1
+    longer[cosine < 1e-6] = 0
+    tangent = _unit(half)
+    normal = _normals(lines, tangent, ahead)
+    side, bend = np.cross(tangent, normal), _unit(ahead - behind)
+    angle = np.arange(sides) * (2 * np.pi / sides)
+    ring = np.cos(angle)[None, :, None] * normal[:, None] + np.sin(angle)[None, :, None] * side[:, None]
+    return ring + (longer[:, None] * (ring * bend[:, None]).sum(2))[:, :, None] * bend[:, None]
 
 
-def _normals(lines: Lines, tangent: np.ndarray) -> np.ndarray:
-    """[P, 3] Unit vectors across the tangents, without twist. One step of the loop serves all lines."""
+def _directions(lines: Lines) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors to the next point and from the one before, both [P, 3]; zero beyond the ends of an open line."""
+    after = _next(lines)
+    ahead = _unit(lines.points[after] - lines.points)
+    behind = np.zeros_like(ahead)
+    has_next = after != np.arange(len(after))
+    behind[after[has_next]] = ahead[has_next]
+    return ahead, behind
+
+
+def _normals(lines: Lines, tangent: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+    """[P, 3] Unit vectors across the tangents, without twist, also between one bend and the next, so that the sides
+    are flat. One step of the loop serves all lines."""
     counts, normal = np.diff(lines.offsets), np.zeros_like(tangent)
     order = np.argsort(-counts, kind="stable")
     first = lines.offsets[:-1][order]
@@ -136,16 +149,16 @@ def _normals(lines: Lines, tangent: np.ndarray) -> np.ndarray:
     longer = np.searchsorted(-counts[order], -np.arange(1, counts.max(initial=0)), side="left")
     for step, many in enumerate(longer.tolist(), start=1):
         at = first[:many] + step
-        normal[at] = _carried(normal[at - 1], tangent[at - 1], tangent[at])
-    _untwist(lines, tangent, normal)
+        normal[at] = _carried(_carried(normal[at - 1], tangent[at - 1], ahead[at - 1]), ahead[at - 1], tangent[at])
+    _untwist(lines, tangent, ahead, normal)
     return normal
 
 
-def _untwist(lines: Lines, tangent: np.ndarray, normal: np.ndarray) -> None:
+def _untwist(lines: Lines, tangent: np.ndarray, ahead: np.ndarray, normal: np.ndarray) -> None:
     """Turns the rings of closed lines a little further each, so that the last meets the first."""
     counts, line_of = np.diff(lines.offsets), lines.line_of
     first, last = lines.offsets[:-1], lines.offsets[1:] - 1
-    back = _carried(normal[last], tangent[last], tangent[first])
+    back = _carried(_carried(normal[last], tangent[last], ahead[last]), ahead[last], tangent[first])
     across = np.cross(back, normal[first])
     missing = np.arctan2((across * tangent[first]).sum(1), (back * normal[first]).sum(1)) * lines.cyclic
     along = (np.arange(len(line_of)) - first[line_of]) / counts[line_of]

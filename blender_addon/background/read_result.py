@@ -41,14 +41,14 @@ def read(request: dict[str, Any]) -> dict[str, Any]:
 def imported(glb: Path) -> bpy.types.Object:
     """All meshes of the file as one object."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    again = "Import it again; it is fetched anew."
-    call(
-        bpy.ops.import_scene.gltf,
-        Trouble("bad_result", f"{glb.name} cannot be read.", again),
-        filepath=str(glb),
-        import_shading="NORMALS",
-        import_pack_images=True,
-    )
+    bad = Trouble("bad_result", f"{glb.name} cannot be read.", "Retry: it is fetched anew.")
+    try:
+        call(
+            bpy.ops.import_scene.gltf, bad, filepath=str(glb), import_shading="NORMALS", import_pack_images=True
+        )
+    except Trouble:
+        glb.unlink()  # it stands in the way of another download
+        raise
     meshes = [obj for obj in bpy.data.objects if obj.type == "MESH" and len(obj.data.polygons)]
     if not meshes:
         raise Trouble("empty_result", "The result has no faces.", "Try another seed, or a plainer prompt.")

@@ -11,7 +11,7 @@ from ..trouble import Trouble
 
 def append(blend: Path, kind: str) -> bpy.types.ID:
     """The first block of that kind ("meshes", "collections"), with all that it uses. Raises Trouble "no_result"."""
-    fix = "Try it again."
+    fix = "Retry: it is made anew."
     known = set(bpy.data.libraries)
     try:
         with bpy.data.libraries.load(str(blend)) as (there, here):

@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 
 from ..jobs.job import Job
+from ..ui.words import tr
 from . import collection, placement, subject, undo, versions
 from .blend_file import append
 
@@ -47,13 +48,13 @@ def place(
 def can_import_now(context: bpy.types.Context) -> str | None:
     """The reason to wait, None if there is none."""
     if context.mode != "OBJECT":
-        return "Leave this mode, and the result comes"
+        return tr("Leave this mode, and the result comes")
     if bpy.app.is_job_running("RENDER"):
-        return "The result comes after the rendering"
+        return tr("The result comes after the rendering")
     for window in context.window_manager.windows:
         for operator in window.modal_operators:
             if operator.bl_options & WAITS_FOR:
-                return f"The result comes after {operator.name}"
+                return tr("The result comes after {}").format(operator.name)
     return None
 
 

@@ -100,7 +100,8 @@ class RealifyPreferences(bpy.types.AddonPreferences):
     )
     keep_files: BoolProperty(
         name="Keep Files",
-        description="The files of a job stay in the extension's folder when it is removed from the list",
+        description="All files of a job stay in the extension's folder: the sketch as it was sent, the result, the "
+        "logs; also when it is removed from the list",
     )
     shortcut: EnumProperty(
         name="Shortcut",

@@ -18,10 +18,10 @@ SOURCES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(
 
 def texts_of_tr() -> Iterator[tuple[str, str]]:
     for path, tree in SOURCES.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "tr":
-                if isinstance(node.args[0], ast.Constant):
-                    yield path.name, node.args[0].value
+        calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
+        for call in calls:
+            if call.func.id == "tr" and isinstance(call.args[0], ast.Constant):
+                yield path.name, call.args[0].value
 
 
 def literals() -> set[str]:

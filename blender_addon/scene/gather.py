@@ -15,7 +15,7 @@ import numpy as np
 from ..trouble import Trouble
 from .mesh_arrays import readers
 from .pieces import Piece, Pieces, collect
-from .refusals import empty, refusal, why_not
+from .refusals import empty, needs_flush, refusal, why_not
 from .snapshot import Part, Snapshot
 
 __all__ = ["Snapshot", "gather", "why_not"]
@@ -33,7 +33,7 @@ def gather(objects: Sequence[bpy.types.Object], active: bpy.types.Object, depsgr
     for obj in objects:
         if (trouble := refusal(obj, depsgraph.view_layer)) is not None:
             raise trouble
-    if any(obj.mode == "SCULPT" for obj in objects):  # the one mode whose changes the evaluation does not see at once
+    if any(needs_flush(obj) for obj in objects):
         bpy.ops.ed.flush_edits()
         depsgraph.update()
     found = Pieces(depsgraph)

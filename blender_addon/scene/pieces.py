@@ -15,11 +15,11 @@ import numpy as np
 
 from ..trouble import Trouble
 from . import colours, grease_pencil, strokes
-from .refusals import MESHES, STROKES
+from .refusals import MESHES, STROKES, is_read_while_sculpted
 from .snapshot import Part
 
 CURVE_LIKE = ("CURVE", "SURFACE", "FONT", "META")  # their meshes are instances to Blender
-MOST_INSTANCES = 50_000
+MOST_INSTANCES = 10_000  # they are counted in one go: a tenth of a second
 TEMPORARY = ".realify "  # a name that Blender's lists do not show
 
 
@@ -90,7 +90,7 @@ def _collect_instances(parents: set[bpy.types.Object], found: Pieces) -> None:
         elif not _is_own_curves(shown, own):
             _note(found, own.name)
     if count > MOST_INSTANCES:
-        fix = "Show fewer of them in the viewport, or realise only those that make up the shape."
+        fix = "End its nodes with Realize Instances, or show fewer of them in the viewport."
         raise Trouble("too_many_instances", f"“{name}” shows more than {MOST_INSTANCES:,} instances.", fix)
 
 
@@ -126,7 +126,8 @@ def _pieces_of(obj: bpy.types.Object) -> list[Piece]:
 
 def _piece_of_mesh(obj: bpy.types.Object, materials: list[bpy.types.Material | None]) -> Piece:
     # Without its options: with them it evaluates all modifiers once more, and knows nothing of what is being edited.
-    mesh = bpy.data.meshes.new_from_object(obj)
+    # A mesh that is being sculpted is newer than its evaluated one.
+    mesh = bpy.data.meshes.new_from_object(obj.original if is_read_while_sculpted(obj.original) else obj)
     mesh.name = TEMPORARY + uuid.uuid4().hex
     part: Part = {}
     if obj.type == "CURVE" and not len(mesh.polygons):

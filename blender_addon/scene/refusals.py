@@ -9,6 +9,7 @@ from ..trouble import Trouble
 
 MESHES = ("MESH", "CURVE", "SURFACE", "FONT", "META")  # Blender makes a mesh of these itself
 STROKES = ("CURVES", "GPENCIL", "GREASEPENCIL")  # Grease Pencil's type is GPENCIL up to 4.2
+MOST_EDITED = 100_000  # faces: above it, reading a mesh in Edit Mode takes Blender more than a tenth of a second
 THIN = 1e-6  # an axis this much shorter than the longest one has no inverse worth the name
 
 
@@ -19,7 +20,7 @@ def why_not(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> str | Non
 
 
 def refusal(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> Trouble | None:
-    """The same, with its code: "not_a_sketch", "hidden", "zero_scale", "being_sculpted" or "empty_sketch"."""
+    """The same, with its code: "not_a_sketch", "hidden", "zero_scale", "being_edited" or "empty_sketch"."""
     seen = _of_its_type(obj) or _of_its_visibility(obj, view_layer)
     return seen or _of_its_scale(obj) or _of_its_mode(obj) or _of_its_data(obj)
 
@@ -71,10 +72,27 @@ def _of_its_scale(obj: bpy.types.Object) -> Trouble | None:
 
 
 def _of_its_mode(obj: bpy.types.Object) -> Trouble | None:
+    fix = "Go back to Object Mode."
     if obj.mode == "SCULPT" and any(modifier.type == "MULTIRES" for modifier in obj.modifiers):
         message = f"“{obj.name}” is being sculpted in many resolutions, which only Sculpt Mode itself can read."
-        return Trouble("being_sculpted", message, "Go back to Object Mode.")
+        return Trouble("being_edited", message, fix)
+    is_slow = needs_flush(obj) or (obj.type == "MESH" and obj.mode == "EDIT")
+    if is_slow and len(obj.data.polygons) > MOST_EDITED:
+        message = f"“{obj.name}” has more than {MOST_EDITED:,} faces, which Blender is slow to read in this mode."
+        return Trouble("being_edited", message, fix)
     return None
+
+
+def needs_flush(obj: bpy.types.Object) -> bool:
+    """Whether it is sculpted in a way that its mesh learns of only when Blender is told to flush its edits."""
+    return obj.mode == "SCULPT" and not is_read_while_sculpted(obj)
+
+
+def is_read_while_sculpted(obj: bpy.types.Object) -> bool:
+    """Whether Sculpt Mode works on the object's own mesh, and nothing comes after that."""
+    if obj.mode != "SCULPT" or obj.use_dynamic_topology_sculpting or obj.data.shape_keys is not None:
+        return False
+    return not any(modifier.show_viewport for modifier in obj.modifiers)
 
 
 def _of_its_data(obj: bpy.types.Object) -> Trouble | None:

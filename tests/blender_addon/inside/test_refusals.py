@@ -97,3 +97,17 @@ def test_sculpting_in_many_resolutions_waits_for_object_mode(why_not: Callable) 
     assert "Object Mode" in why_not(obj)
     bpy.ops.object.mode_set(mode="OBJECT")
     assert why_not(obj) is None
+
+
+def test_large_meshes_wait_for_object_mode_unless_they_are_only_sculpted(why_not: Callable) -> None:
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=320, y_subdivisions=320)
+    obj = bpy.context.object
+    assert why_not(obj) is None
+    for mode, is_refused in (("EDIT", True), ("SCULPT", False), ("VERTEX_PAINT", False)):
+        bpy.ops.object.mode_set(mode=mode)
+        assert ("100,000" in (why_not(obj) or "")) == is_refused
+    bpy.ops.object.mode_set(mode="SCULPT")
+    obj.modifiers.new("more", "DISPLACE")
+    assert "100,000" in why_not(obj)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert why_not(obj) is None

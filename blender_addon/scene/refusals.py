@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import bpy
-import numpy as np
 
 from ..trouble import Trouble
 
@@ -53,19 +54,20 @@ def _of_its_visibility(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -
 
 
 def _of_its_scale(obj: bpy.types.Object) -> Trouble | None:
-    matrix = np.array(obj.matrix_world, dtype=np.float64)
-    axes, lengths = matrix[:3, :3], np.linalg.norm(matrix[:3, :3], axis=0)
-    if not np.isfinite(matrix).all():
+    axes = [column.to_3d() for column in obj.matrix_world.col]  # the last one is the place
+    lengths = [axis.length for axis in axes[:3]]
+    if not all(isfinite(number) for axis in axes for number in axis):
         message = f"“{obj.name}” stands at a place or has a scale that is no number."
         return Trouble("zero_scale", message, "Clear its transform: Object > Clear.")
-    flat = [axis for axis, length in zip("XYZ", lengths, strict=True) if length <= THIN * lengths.max()]
+    flat = [axis for axis, length in zip("XYZ", lengths, strict=True) if length <= THIN * max(lengths)]
     if flat:
         own = [axis for axis in flat if obj.scale["XYZ".index(axis)] == 0]
         whose = "its" if own else "with its parents, its"
         names = " and ".join(flat)
         fix = "Give it another scale than 0; a flat sketch has its flatness in the mesh."
         return Trouble("zero_scale", f"“{obj.name}” has no size: {whose} scale in {names} is 0.", fix)
-    if abs(np.linalg.det(axes / lengths)) < THIN:
+    x, y, z = (axis.normalized() for axis in axes[:3])
+    if abs(x.cross(y).dot(z)) < THIN:
         fix = "Change the scale or the rotation of its parents."
         return Trouble("zero_scale", f"“{obj.name}” is flattened by its parents.", fix)
     return None

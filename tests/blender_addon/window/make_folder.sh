@@ -7,9 +7,10 @@ set -eu
 FOLDER=$1
 SUITE=${2:-sid}
 MIRROR=${MIRROR:-http://deb.debian.org/debian}
-# Blender only recommends what its own extension command (requests, cattr, zstandard) and glTF (numpy) need.
+# Blender only recommends what its own extension command (requests, cattr, zstandard) and glTF (numpy) need; libopengl0
+# is for the server, whose remesher wants it.
 PACKAGES="blender python3-numpy python3-requests python3-cattr python3-zstandard
-    xvfb libgl1-mesa-dri libegl-mesa0 libegl1 libgl1 fonts-noto-core ca-certificates"
+    xvfb libgl1-mesa-dri libegl-mesa0 libegl1 libgl1 libopengl0 fonts-noto-core ca-certificates"
 
 fail() {
     echo "$*" >&2

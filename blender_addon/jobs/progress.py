@@ -31,7 +31,8 @@ def take_job(job: Job, told: dict[str, Any]) -> bool:
 
 
 def take_event(job: Job, event: dict[str, Any]) -> bool:
-    """`event` is one of the server's stream (server's model Event, without the fields that are none). Whether it was news that the job is done."""
+    """`event` is one of the server's stream (server's model Event, without the fields that are none). Whether it was
+    news that the job is done."""
     if event["kind"] == "removed":
         job.phase = "lost" if job.phase not in OVER else job.phase
         return False

@@ -89,7 +89,7 @@ class REALIFY_OT_run(bpy.types.Operator):
     bl_idname = "realify.run"
     bl_label = "Realify"
     bl_description = "Make the selected sketches real, each where it stands. Blender stays free meanwhile"
-    bl_options = {"REGISTER"}
+    bl_options = set()  # not "REGISTER": Repeat Last would call `execute`, and wait
 
     joined: BoolProperty(
         name="As One",

@@ -18,6 +18,8 @@ from .. import runtime
 
 SEEDS = 2**31 - 1  # the server takes more, Blender's integers end here
 
+CONTEXT = "Realify"  # Blender has other translations for words such as Close
+
 # The names are the server's own; a test holds them to what a real one offers.
 PRESETS = (
     ("draft", "Draft", "Minutes on a processor: to see whether sketch and words are understood"),
@@ -80,7 +82,13 @@ class RealifyObject(bpy.types.PropertyGroup):
         description='What it is, in a sentence, such as "a photo of a red mushroom"',
         maxlen=0,
     )
-    preset: EnumProperty(name="Preset", description="How long it may take", items=PRESETS, default="standard")
+    preset: EnumProperty(
+        name="Preset",
+        description="How long it may take",
+        items=PRESETS,
+        default="standard",
+        translation_context=CONTEXT,
+    )
     seed: IntProperty(
         name="Seed",
         description="Another seed gives another result; the same one gives the same again",
@@ -88,7 +96,11 @@ class RealifyObject(bpy.types.PropertyGroup):
         max=SEEDS,
     )
     keep_shape: EnumProperty(
-        name="Keep Shape", description="How firmly the result holds to the sketch", items=KEEP_SHAPE, default="CLOSE"
+        name="Keep Shape",
+        description="How firmly the result holds to the sketch",
+        items=KEEP_SHAPE,
+        default="CLOSE",
+        translation_context=CONTEXT,
     )
     prior: StringProperty(
         name="Prior",

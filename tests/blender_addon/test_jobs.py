@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,13 @@ def test_nothing_is_heard_of_a_task_that_was_stopped() -> None:
 
 def test_a_poll_ends_with_its_time_and_goes_on_at_the_next() -> None:
     desk, done = Desk(), []
+
+    def slowly(number: int) -> None:
+        time.sleep(0.01)
+        done.append(number)
+
     for number in range(20):
-        desk.post(lambda number=number: (time.sleep(0.01), done.append(number)))
+        desk.post(partial(slowly, number))
     desk.poll(0.05)
     assert 0 < len(done) < 20
     until(desk, lambda: len(done) == 20)

@@ -18,9 +18,9 @@ SOURCES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(
 
 def texts_of_tr() -> Iterator[tuple[str, str]]:
     for path, tree in SOURCES.items():
-        calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
-        for call in calls:
-            if call.func.id == "tr" and isinstance(call.args[0], ast.Constant):
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            is_tr = isinstance(call.func, ast.Name) and call.func.id == "tr"
+            if is_tr and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str):
                 yield path.name, call.args[0].value
 
 

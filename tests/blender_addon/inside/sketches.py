@@ -7,6 +7,8 @@ from typing import Any
 import bpy
 import numpy as np
 
+STROKE = [(0, 0, 0), (0.5, 0, 0.5), (1, 0, 0), (1.5, 0.3, 0.5)]
+
 
 def link(name: str, data: Any) -> bpy.types.Object:
     """A new object in the scene, selected and active."""
@@ -47,28 +49,30 @@ def curve(name: str = "line") -> bpy.types.Object:
 
 def drawing(name: str = "drawing") -> bpy.types.Object:
     """Grease Pencil with one stroke, in whichever form this Blender has it."""
-    places = [(0, 0, 0), (0.5, 0, 0.5), (1, 0, 0), (1.5, 0.3, 0.5)]
     if bpy.app.version < (4, 3):
         data = bpy.data.grease_pencils.new(name)
         stroke = data.layers.new("lines").frames.new(1).strokes.new()
-        stroke.points.add(len(places))
-        for point, place in zip(stroke.points, places, strict=True):
+        stroke.points.add(len(STROKE))
+        for point, place in zip(stroke.points, STROKE, strict=True):
             point.co, point.pressure = place, 1.0
         stroke.line_width = 60
         return link(name, data)
     kind = bpy.data.grease_pencils_v3 if bpy.app.version < (5, 0) else bpy.data.grease_pencils
     data = kind.new(name)
     strokes = data.layers.new("lines").frames.new(1).drawing
-    strokes.add_strokes([len(places)])
-    for point, place in zip(strokes.strokes[0].points, places, strict=True):
+    strokes.add_strokes([len(STROKE)])
+    for point, place in zip(strokes.strokes[0].points, STROKE, strict=True):
         point.position, point.radius = place, 0.05
     return link(name, data)
 
 
 def world_points(obj: bpy.types.Object) -> np.ndarray:
-    """[N, 3] float64: where its evaluated vertices stand."""
-    mesh = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
-    local = np.array([vertex.co[:] for vertex in mesh.vertices], dtype=np.float64)
+    """[N, 3] float64: where its evaluated vertices stand, or the points of `drawing`."""
+    if obj.type in ("MESH", "CURVE"):
+        mesh = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+        local = np.array([vertex.co[:] for vertex in mesh.vertices], dtype=np.float64)
+    else:
+        local = np.array(STROKE, dtype=np.float64)
     matrix = np.array(obj.matrix_world, dtype=np.float64)
     return local @ matrix[:3, :3].T + matrix[:3, 3]
 

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import bpy
+
 from tests.blender_addon.inside import sketches
 from tests.blender_addon.inside.conftest import FAST, PACKAGE, ROOT, Server
 from tests.blender_addon.inside.test_run import ECHO, begin, realify

@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+
 from tests.blender_addon.inside import sketches
 from tests.blender_addon.inside.test_run import begin
 
@@ -26,8 +27,7 @@ def test_real_jobs_stand_where_their_sketches_stood(
         sketch.location, sketch.rotation_euler = (4.0 * number, 1, 2), (0, 0, 0.5)
         sketch.realify.preset, sketch.realify.more, sketch.realify.radius = "draft", SMALL, 0.12
     bpy.context.view_layer.update()
-    stood = [np.array(sketch.bound_box) @ np.array(sketch.matrix_world)[:3, :3].T for sketch in made]
-    stood = [box + np.array(sketch.location) for box, sketch in zip(stood, made, strict=True)]
+    stood = [sketches.world_points(sketch) for sketch in made]
     jobs = [begin(runtime, sketch, "a photo of a wooden chair") for sketch in made]
     doomed = begin(runtime, made[0], "a photo of a red apple")
     wait(lambda: doomed.id, "job to cancel")

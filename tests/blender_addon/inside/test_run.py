@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 import pytest
+
 from tests.blender_addon.inside import sketches
 from tests.blender_addon.inside.conftest import Server
 
@@ -149,7 +150,8 @@ def test_each_run_of_a_sketch_is_a_version(server: Server, use: Any, runtime: Mo
     sketches.select(result)  # and its sketch is meant
     sketch.realify.prompt = "another wedge steps=8"
     assert bpy.ops.realify.run() == {"FINISHED"}
-    assert sketch.realify.result == result and [each.prompt for each in sketch.realify.versions] == [ECHO, "another wedge steps=8"]
+    assert sketch.realify.result == result
+    assert [each.prompt for each in sketch.realify.versions] == [ECHO, "another wedge steps=8"]
     assert len(result.data.vertices) != 6 and not sketch.visible_get()
     sketch.realify.version = 0
     assert len(result.data.polygons) == len(sketch.realify.versions[0].mesh.polygons)

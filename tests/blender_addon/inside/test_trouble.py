@@ -14,6 +14,7 @@ from typing import Any
 
 import bpy
 import pytest
+
 from tests.blender_addon.inside import sketches
 from tests.blender_addon.inside.conftest import Server
 from tests.blender_addon.inside.test_run import ECHO, begin

@@ -14,7 +14,7 @@ from realify.settings import describe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FOLDERS = "distill|realify|sdf_fit|server|deploy|benchmarks|docs|examples|tests"
+FOLDERS = "blender_addon|distill|realify|sdf_fit|server|deploy|benchmarks|docs|examples|tests"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -10,10 +10,10 @@ from .. import runtime
 from ..scene import subject
 from . import status_line
 from .operators import why_not_run
-from .properties import SEEDS
 from .words import OURS, tr
 from .wrapping import draw_text
 
+NEW_SEEDS = 9999  # enough to choose from, and short enough to be told to somebody
 # Fields of the advanced part; the server's setting whose value the preset chooses while the field is left alone; and a
 # name that is short enough for a sidebar where the field's own is not.
 ADVANCED = (
@@ -181,7 +181,7 @@ class REALIFY_OT_new_seed(bpy.types.Operator):
         return subject.subject(context) is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        subject.subject(context).realify.seed = random.randint(0, SEEDS)
+        subject.subject(context).realify.seed = random.randint(0, NEW_SEEDS)
         return {"FINISHED"}
 
 

@@ -36,7 +36,7 @@ def selected(context: bpy.types.Context) -> list[bpy.types.Object]:
     """The sketches that are selected, the active one first, each once. An active one that its result hides counts:
     what is hidden cannot be selected."""
     active = context.view_layer.objects.active
-    chosen = [obj for obj in context.view_layer.objects if obj.select_get()]
+    chosen = context.view_layer.objects.selected[:]
     if active in chosen or (active is not None and not active.visible_get() and result_of(active) is not None):
         chosen = [active, *(obj for obj in chosen if obj != active)]
     return list(dict.fromkeys(sketch_of(obj) for obj in chosen))

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import bpy
 
 from .. import runtime
-from ..jobs.job import BROKEN, OVER, Job
+from ..jobs.job import BROKEN, OVER, THERE, Job
 from ..scene import result
 from . import previews
 from .properties import PRESETS
 from .times import time_left, took
 from .words import OURS, tr
-from .wrapping import draw_text, lines
+from .wrapping import draw_text, lines, share_of_width
 
 SHOWN = 6  # cards; older ones are folded away
 UNIT = 20  # pixels, at scale 1: the height of a button
-PICTURE = 4.6  # in these heights
+PICTURE = 4.0  # in these heights
 PROMPT_LINES = 3
 # Where a stage begins and ends in a job, as far as experience tells; the bar never goes back.
 STAGES = {
@@ -189,9 +189,10 @@ def _draw_name(box: bpy.types.UILayout, job: Job) -> None:
 
 def _draw_picture(box: bpy.types.UILayout, context: bpy.types.Context, job: Job) -> None:
     picture = previews.icon(job.key)
-    row = box.row()
+    row = box
     if picture:
-        row.column().template_icon(icon_value=picture, scale=PICTURE)
+        row = box.split(factor=share_of_width(context, PICTURE * UNIT))  # a row would narrow the picture
+        row.template_icon(icon_value=picture, scale=PICTURE)
     column = row.column(align=True)
     column.scale_y = 0.8
     told = lines(job.prompt, context, PICTURE * UNIT if picture else 0)
@@ -200,7 +201,9 @@ def _draw_picture(box: bpy.types.UILayout, context: bpy.types.Context, job: Job)
     faint = column.row()
     faint.active = False
     faint.label(text=summary(job), translate=False)
-    if progress(job) is None:
+    if job.phase in THERE and runtime.desk.status.state != "ready":
+        column.label(text=tr("Waiting for the server"), icon="UNLINKED", translate=False)
+    elif progress(job) is None:
         column.label(text=stage_words(job), translate=False)
     elif job.phase == "running" and (left := time_left(job.seconds_left, job.told, time.time())):
         column.label(text=left, translate=False)

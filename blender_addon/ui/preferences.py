@@ -70,22 +70,24 @@ class RealifyPreferences(bpy.types.AddonPreferences):
         description="A server that was started here ends when Blender ends. Jobs at work go on at its next start",
     )
     timeout: FloatProperty(
-        name="Answer",
-        description="Seconds in which the server has to answer",
+        name="Wait for an Answer",
+        description="The time in which the server has to answer",
         default=10.0,
         min=0.5,
         soft_max=60.0,
         max=600.0,
         precision=1,
+        subtype="TIME_ABSOLUTE",
     )
     start_timeout: FloatProperty(
-        name="Start",
-        description="Seconds in which a server that is started here has to be up",
+        name="Wait for the Start",
+        description="The time in which a server that is started here has to be up",
         default=60.0,
         min=5.0,
         soft_max=300.0,
         max=3600.0,
         precision=0,
+        subtype="TIME_ABSOLUTE",
     )
     auto_import: BoolProperty(
         name="Import by Itself",
@@ -120,7 +122,7 @@ class RealifyPreferences(bpy.types.AddonPreferences):
         column = layout.column(heading="Results")
         for name in ("auto_import", "hide_sketch", "keep_files"):
             column.prop(self, name)
-        column = layout.column(align=True, heading="Seconds to Wait")
+        column = layout.column(align=True)
         for name in ("timeout", "start_timeout"):
             column.prop(self, name)
         layout.row().prop(self, "shortcut", expand=True)

@@ -33,6 +33,11 @@ def lines(text: str, context: bpy.types.Context, beside: float = 0) -> tuple[str
     return _measured(text, int(width), points)
 
 
+def share_of_width(context: bpy.types.Context, pixels: float) -> float:
+    """`pixels`, at scale 1, as a part of what a box of the sidebar has for its content."""
+    return min(0.5, pixels / max(1.0, context.region.width / context.preferences.system.ui_scale - BORDERS))
+
+
 @lru_cache(maxsize=512)
 def _measured(text: str, width: int, points: float) -> tuple[str, ...]:
     blf.size(0, points)

@@ -10,8 +10,8 @@ from importlib import import_module
 from types import ModuleType
 
 # In the order in which they are registered: what others refer to comes first.
-PARTS = ("ui.properties", "ui.preferences", "ui.operators", "scene.versions", "scene.open_sketch", "ui.previews",
-         "ui.cards", "ui.panel", "ui.menus", "ui.words", "ui.keymap")  # fmt: skip
+PARTS = ("ui.properties", "ui.preferences", "ui.server_operators", "ui.operators", "scene.versions",
+         "scene.open_sketch", "ui.previews", "ui.cards", "ui.panel", "ui.menus", "ui.words", "ui.keymap")  # fmt: skip
 
 
 def register() -> None:

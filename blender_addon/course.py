@@ -235,9 +235,15 @@ class Course:
                 task.stop()
             job.phase = "cancelled"
             return self.changed(job)
-        server_id = job.id or ""
+        server_id, before = job.id or "", job.phase
+
+        def failed(trouble: Trouble) -> None:
+            job.phase = before  # it goes on
+            progress.add_warnings(job, [f"It could not be cancelled: {trouble}"])
+            self.changed(job)
+
         job.phase = "cancelling"
-        self._ask(job, lambda client: client.cancel(server_id))
+        self._ask(job, lambda client: client.cancel(server_id), failed)
 
     def retry(self, job: Job) -> None:
         """Goes on with a broken job from where it broke. Raises Trouble."""
@@ -302,21 +308,30 @@ class Course:
         self.desk.touch()
         self.on_change()
 
-    def _ask(self, job: Job, ask: Callable[[Client], dict[str, Any]]) -> None:
+    def _ask(
+        self,
+        job: Job,
+        ask: Callable[[Client], dict[str, Any]],
+        failed: Callable[[Trouble], None] | None = None,
+    ) -> None:
         """A question to the server that is answered with the job."""
-        self._work(job, lambda stop: ask(self.link.wait_for_client(stop)), then=lambda told: self.take(job, told))
+        self._work(job, lambda stop: ask(self.link.wait_for_client(stop)), lambda told: self.take(job, told), failed)
         self.changed(job)
 
     def _work(
-        self, job: Job, work: Callable[[threading.Event], dict[str, Any]], then: Callable[[dict[str, Any]], None]
+        self,
+        job: Job,
+        work: Callable[[threading.Event], dict[str, Any]],
+        then: Callable[[dict[str, Any]], None],
+        failed: Callable[[Trouble], None] | None = None,
     ) -> None:
-        """What `cancel` stops."""
+        """What `cancel` stops. Without `failed` what fails breaks the job."""
 
         def done(answer: dict[str, Any]) -> None:
             self._at_work.pop(job.key, None)
             then(answer)
 
-        self._at_work[job.key] = self.desk.start(work, done, self._failing(job))
+        self._at_work[job.key] = self.desk.start(work, done, failed or self._failing(job))
 
     def _failing(self, job: Job, phase: Any = "failed") -> Callable[[Trouble], None]:
         def failed(trouble: Trouble) -> None:

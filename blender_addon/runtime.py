@@ -6,13 +6,12 @@ Blender's own thread alone comes here. `desk` is there from the start, so that d
 from __future__ import annotations
 
 import time
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from .jobs.desk import Desk, Status
+from .jobs.desk import Desk, Status, unforeseen
 from .jobs.job import OVER, Job
 from .jobs.link import Link
 from .trouble import Trouble
@@ -82,8 +81,8 @@ def _timer() -> float:
     try:
         tick()
     except Exception as error:  # a timer that raises is never called again, and every job would stand still
-        traceback.print_exc()
-        desk.status = Status("internal", f"{type(error).__name__}: {error}", "The system console tells more.")
+        trouble = unforeseen(error)
+        desk.status = Status(trouble.code, trouble.message, trouble.fix)
     busy = any(job.phase not in OVER for job in desk.jobs.values()) or desk.is_busy
     return TICK_SECONDS if busy else REST_SECONDS
 
@@ -129,7 +128,8 @@ def _place_one(whatever: bool) -> None:
         return
     try:
         course.place(waiting, bpy.context)
-    except Trouble as trouble:
+    except Exception as error:  # what fails would be tried again in each turn
+        trouble = error if isinstance(error, Trouble) else unforeseen(error)
         waiting.phase, waiting.trouble = "failed", trouble.as_dict()
         course.changed(waiting)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,6 +21,12 @@ from .job import Job
 T = TypeVar("T")
 POLL_SECONDS = 0.01  # of the window's thread at a time
 PAUSE_SECONDS = 0.02
+
+
+def unforeseen(error: Exception) -> Trouble:
+    """For what nobody foresaw, so that no job waits for ever; its traceback goes to the console. Within `except`."""
+    traceback.print_exc()
+    return Trouble("internal", f"{type(error).__name__}: {error}", "The system console tells more.")
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class Desk:
         self, work: Callable[[threading.Event], T], then: Callable[[T], None], failed: Callable[[Trouble], None]
     ) -> Task:
         """`work` runs in a thread; one of the others follows on the window's. An error that nobody foresaw is a
-        Trouble too, "internal", so that no job waits for ever; its traceback is on the console."""
+        Trouble too, "internal"."""
         task = Task()
         self._tasks.add(task)
 
@@ -91,10 +98,9 @@ class Desk:
                 result = work(task.stopped)
             except Trouble as trouble:
                 self.post(lambda trouble=trouble: finish(lambda: failed(trouble)))
-            except BaseException as error:
-                unforeseen = Trouble("internal", f"{type(error).__name__}: {error}", "The system console tells more.")
-                self.post(lambda: finish(lambda: failed(unforeseen)))
-                raise
+            except Exception as error:
+                trouble = unforeseen(error)
+                self.post(lambda: finish(lambda: failed(trouble)))
             else:
                 self.post(lambda: finish(lambda: then(result)))
 
@@ -113,6 +119,8 @@ class Desk:
                 then(end.value)
             except Trouble as trouble:
                 failed(trouble)
+            except Exception as error:
+                failed(unforeseen(error))
             else:
                 self.post(step)
 

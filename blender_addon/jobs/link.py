@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from ..net.client import Address, Client
 from ..net.events import stream
 from ..net.local_server import running, token_for
 from ..trouble import Trouble
-from .desk import Desk, Status, Task
+from .desk import Desk, Status, Task, unforeseen
 
 WAIT_SECONDS = 10.0  # for a line that is broken or was never there
 PAUSES = (0.5, 1.0, 2.0, 5.0)  # seconds before the next try
@@ -83,9 +82,8 @@ class Link:
                 trouble = Trouble("unreachable", "The server closed the connection.", "It is tried again.")
             except Trouble as error:
                 trouble = error
-            except Exception as error:  # nobody foresaw it; jobs on the server must not be given up for it
-                traceback.print_exc()
-                trouble = Trouble("internal", f"{type(error).__name__}: {error}", "The system console tells more.")
+            except Exception as error:  # jobs on the server must not be given up for it
+                trouble = unforeseen(error)
             self._tell(stop, lambda trouble=trouble: self._broken(trouble))
             again.wait(PAUSES[min(self._tries, len(PAUSES) - 1)])
             again.clear()

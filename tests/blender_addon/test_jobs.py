@@ -38,7 +38,7 @@ def test_work_is_done_elsewhere_and_its_end_here() -> None:
     assert ends == [("made", threading.main_thread())] and threads[0] is not threading.main_thread()
 
 
-def test_trouble_is_told_as_it_is_and_what_nobody_foresaw_as_internal(capfd: pytest.CaptureFixture[str]) -> None:
+def test_trouble_is_told_as_it_is() -> None:
     desk = Desk()
     ends: list[Trouble] = []
 
@@ -50,17 +50,24 @@ def test_trouble_is_told_as_it_is_and_what_nobody_foresaw_as_internal(capfd: pyt
     assert ends.pop().as_dict() == {"code": "hidden", "message": "It is hidden.", "fix": "Show it."}
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_what_nobody_foresaw_ends_the_wait_and_shows_its_traceback() -> None:
+def test_what_nobody_foresaw_ends_the_wait_and_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     desk = Desk()
     ends: list[Trouble] = []
 
-    def unforeseen(stop: threading.Event) -> None:
+    def in_a_thread(stop: threading.Event) -> None:
         raise KeyError("what")
 
-    desk.start(unforeseen, then=lambda _: None, failed=ends.append)
-    until(desk, lambda: ends)
-    assert ends[0].code == "internal" and "KeyError: 'what'" in ends[0].message
+    def in_steps() -> Generator[None, None, None]:
+        yield
+        raise KeyError("which")
+
+    desk.start(in_a_thread, then=lambda _: None, failed=ends.append)
+    until(desk, lambda: len(ends) == 1)
+    desk.in_steps(in_steps(), then=lambda _: None, failed=ends.append)
+    until(desk, lambda: len(ends) == 2)
+    assert [trouble.code for trouble in ends] == ["internal"] * 2 and "KeyError: 'what'" in ends[0].message
+    shown = capfd.readouterr().err
+    assert 'raise KeyError("what")' in shown and 'raise KeyError("which")' in shown
 
 
 def test_nothing_is_heard_of_a_task_that_was_stopped() -> None:

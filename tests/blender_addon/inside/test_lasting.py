@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import bpy
+import pytest
 
 from tests.blender_addon.inside import sketches
 from tests.blender_addon.inside.conftest import FAST, PACKAGE, ROOT, Server
@@ -143,6 +145,20 @@ def test_a_server_that_goes_and_comes_back(
     new_server(*FAST, data=tmp_path / "kept", port=port)
     wait(lambda: runtime.desk.status.state == "ready", "line again")
     wait(lambda: job.phase == "done", "result")
+
+
+def test_a_cancel_that_does_not_reach_the_server_is_told_and_the_job_goes_on(
+    new_server: Any, use: Any, runtime: ModuleType, wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = new_server()
+    use(server)
+    job = begin(runtime, sketches.wedge(), SLOW)
+    wait(lambda: job.phase == "running", "run")
+    server.kill()
+    wait(lambda: runtime.desk.status.state == "unreachable", "notice of it")
+    monkeypatch.setattr(import_module(f"{PACKAGE}.jobs.link"), "WAIT_SECONDS", 0.5)
+    bpy.ops.realify.cancel(key=job.key)
+    assert job.phase == "running" and any("could not be cancelled" in each for each in job.warnings)
 
 
 def test_a_server_that_forgot_the_job_is_told_and_a_retry_sends_it_anew(

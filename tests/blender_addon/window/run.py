@@ -1,4 +1,4 @@
-"""The extension in a real window: `make test-gui`, that is `python -m tests.blender_addon.window.run`.
+"""The extension in a real window: `make test-gui`.
 
 A Blender of Debian's (make_folder.sh; 2 GB, once) under an X server without a screen. The zip is built and validated
 by Blender's own commands and installed by them; then stories are told: Blender moves its own mouse, finds the buttons,
@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
 from tests.blender_addon.window import figures, screen
 from tests.blender_addon.window.chroot import ROOT, Chroot, tail
 from tests.server.running import Server, start_server, wait_for
@@ -29,6 +31,7 @@ HERE = Path(__file__).parent
 PICTURES = ROOT / "docs" / "images"
 SIZE = (1600, 1000)  # pixels of the screen
 PATIENCE = 1800.0  # seconds a story
+MOST = 100.0  # milliseconds that a call of the extension's may take
 # The pipeline that the story's server has; none: the story starts a real server itself, by its button.
 STORIES = {
     "first_use": None,
@@ -143,13 +146,20 @@ def report(answers: dict[str, dict[str, Any]], work: Path) -> int:
         print(f"{story}:\n{problem}\nIts log is {work / story}.log, what was seen {work}/shots", file=sys.stderr)
     if problems:
         return 1
-    for story, answer in answers.items():
-        for name, box in answer["told"].get("pictures", {}).items():
-            picture = screen.read(work / "shots" / f"{name}.xwd")
-            screen.keep(picture.crop(box) if box else picture, PICTURES / f"blender-{name}.png")
-        if story == "freeze":
-            figures.write(answer, time.strftime("%Y-%m-%d"))
-    return 0
+    for answer in answers.values():
+        for name, cut in answer["told"].get("pictures", {}).items():
+            picture = screen.read(work / "shots" / f"{name}.xwd").crop(cut["crop"])
+            screen.keep(screen.without_ground(picture) if cut["trim"] else picture, PICTURES / f"blender-{name}.png")
+    return report_freeze(answers["freeze"]) if "freeze" in answers else 0
+
+
+def report_freeze(answer: dict[str, Any]) -> int:
+    """The figures; and 1 where the extension held the window too long."""
+    figures.write(answer, time.strftime("%Y-%m-%d"))
+    long = [span for span in answer["spans"] if span["longest_call"] > MOST]
+    for span in long:
+        print(f"{span['where']} held the window for {span['longest_call']:.0f} ms: {span['name']}", file=sys.stderr)
+    return 1 if long else 0
 
 
 if __name__ == "__main__":

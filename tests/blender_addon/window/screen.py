@@ -22,6 +22,13 @@ def read(file: Path) -> Image.Image:
     return Image.fromarray(pixels[:, : 4 * width].reshape(height, width, 4)[..., 2::-1].copy())
 
 
+def without_ground(image: Image.Image) -> Image.Image:
+    """Cut where, from there to its lower edge, all rows are the same: the part of a sidebar that holds panels."""
+    rows = np.asarray(image.convert("L"), np.int16)[:, : image.width * 9 // 10]  # its tabs are at its right
+    drawn = np.flatnonzero((rows != rows[-1]).any(axis=1))
+    return image.crop((0, 0, image.width, min(image.height, int(drawn[-1]) + 12))) if len(drawn) else image
+
+
 def keep(image: Image.Image, file: Path) -> None:
     """As a PNG that is small enough for the docs: in 256 colours when it has to be."""
     image.save(file, optimize=True)

@@ -19,7 +19,6 @@ WORK_SECONDS = 1200.0
 def tell(stage: Any) -> Wait:
     """In the order in which a user comes by these things."""
     hand, desk = stage.hand, stage.desk
-    bpy.context.preferences.system.use_region_overlap = False  # the sidebar hides nothing of the sketch
     yield from hand.open_tab("Realify")
     yield from until(lambda: desk.status.state == "unreachable", "word that no server answers")
     yield from stage.picture("no-server", "SIDEBAR")
@@ -123,13 +122,17 @@ def undo_and_redo(stage: Any) -> Wait:
 
 
 def cancel_one(stage: Any) -> Wait:
-    """A second job of the same sketch, whose Cancel is clicked while it works."""
+    """A second job of the same sketch, longer, whose Cancel is clicked while it works."""
+    stage.hand.area().spaces.active.shading.type = "SOLID"
+    stage.module("scene.subject").subject(bpy.context).realify.more = "sds.steps=2000"
     yield from stage.hand.push("realify.run")
-    job = list(stage.desk.jobs.values())[-1]
+    first, job = stage.desk.jobs.values()
+    stage.told["members"] = [len(first.members), len(job.members)]
     yield from until(lambda: job.phase == "running" and job.step > 1, "second job at work", 120)
     yield from stage.hand.push("realify.cancel")
     yield from until(lambda: job.phase == "cancelled", "cancelled job", 120)
-    yield from stage.picture("cancelled", "SIDEBAR")
+    yield from stage.glimpse("cancelled")
+    assert set(job.members) == set(first.members), "the second job is of another sketch than the first"
 
 
 def refused(stage: Any) -> Wait:

@@ -53,20 +53,24 @@ class Stage:
         """The checkout."""
         return Path(self.request["root"])
 
+    def glimpse(self, name: str) -> Wait:
+        """The whole window, to be looked at by whoever ran this."""
+        yield from self.hand.rest()
+        self.hand.shoot(name)
+
     def picture(self, name: str, of: str = "VIEW_3D") -> Wait:
         """For the docs, of the largest area of this kind, or of "SIDEBAR", as docs/images/blender-NAME.png."""
-        yield from self.hand.rest()
+        yield from self.glimpse(name)
         box = self.hand.sidebar() if of == "SIDEBAR" else self.hand.area(of)
         height = self.hand.window.height
-        self.told.setdefault("pictures", {})[name] = [
-            box.x, height - box.y - box.height, box.x + box.width, height - box.y
-        ]  # fmt: skip
-        self.hand.shoot(name)
+        crop = [box.x, height - box.y - box.height, box.x + box.width, height - box.y]
+        self.told.setdefault("pictures", {})[name] = {"crop": crop, "trim": of != "VIEW_3D"}
 
 
 def whole(stage: Stage) -> Wait:
     """A quiet Blender first, then the story."""
     bpy.context.preferences.view.ui_scale = SCALE
+    bpy.context.preferences.system.use_region_overlap = False  # the sidebar hides nothing of the sketch
     yield 2.0
     story = importlib.import_module(stage.request["story"])
     yield from story.tell(stage)

@@ -29,7 +29,7 @@ def tell(stage: Any) -> Wait:
 def wrong_token(stage: Any) -> Wait:
     stage.preferences.url, stage.preferences.token = stage.request["server"]["url"], "wrong"
     yield from until(lambda: stage.desk.status.state == "bad_token", "word that the token is wrong")
-    yield from stage.picture("wrong-token", "SIDEBAR")
+    yield from stage.glimpse("wrong-token")
 
 
 def no_sketch(stage: Any) -> Wait:
@@ -40,7 +40,7 @@ def no_sketch(stage: Any) -> Wait:
     yield from stage.hand.rest()
     yield from stage.hand.push("realify.run")
     assert not stage.desk.jobs, "a flat sketch was sent"
-    yield from stage.picture("zero-scale", "SIDEBAR")
+    yield from stage.glimpse("zero-scale")
     cube.scale.x = 1.0
 
 
@@ -58,7 +58,7 @@ def failed_job(stage: Any) -> Wait:
     """Its card tells what the server tells; it is taken off the list by its button."""
     job = yield from run(stage, "fail-at=12")
     yield from until(lambda: job.phase == "failed", "failed job")
-    yield from stage.picture("failed", "SIDEBAR")
+    yield from stage.glimpse("failed")
     yield from stage.hand.push("realify.remove")
     yield from until(lambda: not stage.desk.jobs, "job that is gone")
 
@@ -69,7 +69,7 @@ def changed_sketch(stage: Any) -> Wait:
     job = yield from run(stage, f"{ANY_SCRIPT} steps=60 pause=.05")
     yield from until(lambda: job.phase == "running", "job at work")
     cube.name = "renamed"
-    yield from stage.picture("any-script", "SIDEBAR")
+    yield from stage.glimpse("any-script")
     yield from until(lambda: job.phase == "done" or job.trouble, "result of a renamed sketch")
     assert cube.realify.result is not None, job.trouble
 
@@ -91,5 +91,5 @@ def killed_server(stage: Any) -> Wait:
     yield from until(lambda: job.phase == "running" and job.step > 3, "job at work")
     os.kill(stage.request["server"]["pid"], signal.SIGKILL)
     yield from until(lambda: stage.desk.status.state == "unreachable", "word that the server is gone")
-    yield from stage.picture("killed-server", "SIDEBAR")
+    yield from stage.glimpse("killed-server")
     assert job.phase == "running", job.phase

@@ -41,8 +41,8 @@ INTRODUCTION = (
     "",
     "*Call*: time spent in the extension's own code in the window's thread: its timer, its operators, the drawing of",
     "its panel, each call by itself. Nothing of the extension may hold the window for more than 100 ms.",
-    "*Gap*: time between two calls of a 5 ms timer, so everything that Blender itself does counts, too. This machine",
-    "has no GPU: Blender's own drawing alone makes gaps as long as the first row's, and long ones where an undo step",
-    "is written or a mesh of millions of faces is drawn for the first time.",
+    "*Gap*: time between two calls of a 5 ms timer, so everything that Blender itself does counts, too, above",
+    "all drawing, which this machine does without a GPU. The first rows tell how long that takes by itself; the large",
+    "sketch is shown as a box, since drawing its triangles takes seconds here.",
     "",
 )

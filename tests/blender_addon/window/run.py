@@ -29,6 +29,7 @@ from tests.server.running import Server, start_server, wait_for
 
 HERE = Path(__file__).parent
 PICTURES = ROOT / "docs" / "images"
+HOME = "/home/artist"  # in the Debian; the preferences' picture shows it
 SIZE = (1600, 1000)  # pixels of the screen
 PATIENCE = 1800.0  # seconds a story
 MOST = 100.0  # milliseconds that a call of the extension's may take
@@ -66,11 +67,12 @@ def main() -> int:
 def prepare(folder: Path, work: Path, addon: Path = ROOT / "blender_addon") -> Chroot:
     """A fresh home with the extension installed in it, by the commands that users have."""
     (work / "shots").mkdir(parents=True)
+    shutil.rmtree(f"{folder}{HOME}", ignore_errors=True)
+    os.makedirs(f"{folder}{HOME}")
     environment = {
         "PATH": f"{ROOT}/.venv/bin:/usr/bin:/bin",  # so that the button finds `realify`
-        "HOME": str(work),
+        "HOME": HOME,
         "LANG": "C.UTF-8",
-        "BLENDER_USER_RESOURCES": str(work / "blender"),
         "REALIFY_DATA": str(work / "realify"),
         "REALIFY_RESERVE": "0",
         "OMP_NUM_THREADS": "1",

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 LIMIT = 300_000  # bytes of a picture in the docs
+CORNER = 12  # pixels in which Blender rounds an area's corners
 
 
 def read(file: Path) -> Image.Image:
@@ -23,10 +24,10 @@ def read(file: Path) -> Image.Image:
 
 
 def without_ground(image: Image.Image) -> Image.Image:
-    """Cut where, from there to its lower edge, all rows are the same: the part of a sidebar that holds panels."""
-    rows = np.asarray(image.convert("L"), np.int16)[:, : image.width * 9 // 10]  # its tabs are at its right
+    """Cut where, from there to its lower edge, nothing is drawn any more: the part of a sidebar that holds panels."""
+    rows = np.asarray(image.convert("L"), np.int16)[:-CORNER, CORNER : image.width * 9 // 10]  # tabs are at its right
     drawn = np.flatnonzero((rows != rows[-1]).any(axis=1))
-    return image.crop((0, 0, image.width, min(image.height, int(drawn[-1]) + 12))) if len(drawn) else image
+    return image.crop((0, 0, image.width, int(drawn[-1]) + CORNER)) if len(drawn) else image
 
 
 def keep(image: Image.Image, file: Path) -> None:

@@ -30,6 +30,7 @@ def tell(stage: Any) -> Wait:
     yield from span(stage, "Blender alone: at rest", quiet())
     yield from span(stage, "Blender alone: its sidebar drawn ten times a second", drawn(stage, "UI"))
     yield from span(stage, "Blender alone: its 3D View drawn ten times a second", drawn(stage, "WINDOW"))
+    yield from span(stage, "Blender alone: a cube is added, and taken back", cube_added(stage))
     chosen.url, chosen.token = server["url"], server["token"]
     yield from stage.hand.open_tab("Realify")
     yield from until(lambda: stage.desk.status.state == "ready", "connection")
@@ -71,6 +72,16 @@ def drawn(stage: Any, region: str) -> Wait:
     for _ in range(50):
         stage.hand.region(region).tag_redraw()
         yield 0.1
+
+
+def cube_added(stage: Any) -> Wait:
+    with stage.hand.in_view():
+        bpy.ops.mesh.primitive_cube_add(location=(3.0, 0.0, 0.0))
+    bpy.ops.ed.undo_push(message="Add Cube")
+    yield 2.0
+    yield from stage.hand.press("Z", ctrl=True)
+    yield 2.0
+    bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
 
 
 def one_job(stage: Any, name: str, prompt: str) -> Wait:

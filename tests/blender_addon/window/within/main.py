@@ -101,6 +101,7 @@ def main() -> None:
     """Reads the request."""
     bpy.context.preferences.view.show_splash = False
     bpy.context.preferences.use_preferences_save = False
+    bpy.context.preferences.filepaths.use_auto_save_temporary_files = False  # takes long, every other minute
     request = json.loads(Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding="utf-8"))
     hand = Hand(Path(request["framebuffer"]), Path(request["shots"]))
     stage = Stage(request, hand, Stopwatch())

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,24 @@ from tests.server.running import Server, start_server, wait_for
 HERE = Path(__file__).parent
 PICTURES = ROOT / "docs" / "images"
 HOME = "/home/artist"  # in the Debian; the preferences' picture shows it
-SIZE = (1600, 1000)  # pixels of the screen
+SCREEN = (1600, 1000)  # pixels
 PATIENCE = 1800.0  # seconds a story
 MOST = 100.0  # milliseconds that a call of the extension's may take
-# The pipeline that the story's server has; none: the story starts a real server itself, by its button.
+
+
+@dataclass(frozen=True)
+class Story:
+    """`pipeline` is its server's; none: it starts a real server itself, by the panel's button. `size` of the window:
+    a small one where drawing, which is slow without a GPU, would hide what is measured."""
+
+    pipeline: str | None = None
+    size: tuple[int, int] = SCREEN
+
+
 STORIES = {
-    "first_use": None,
-    "troubles": "tests.server.fake_pipeline:run",
-    "freeze": "tests.blender_addon.window.heavy:run",
+    "first_use": Story(),
+    "troubles": Story("tests.server.fake_pipeline:run"),
+    "freeze": Story("tests.blender_addon.window.heavy:run", (1000, 640)),
 }
 
 
@@ -92,7 +103,7 @@ def prepare(folder: Path, work: Path, addon: Path = ROOT / "blender_addon") -> C
 def x_server(chroot: Chroot, work: Path) -> Iterator[str]:
     """Its display. It draws into the file WORK/Xvfb_screen0."""
     log = work / "xvfb.log"
-    command = ["Xvfb", "-displayfd", "1", "-fbdir", str(work), "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24"]
+    command = ["Xvfb", "-displayfd", "1", "-fbdir", str(work), "-screen", "0", "{}x{}x24".format(*SCREEN)]
     process = chroot.start([*command, "-nolisten", "tcp", "-nocursor"], log)
 
     def number() -> str | None:
@@ -107,7 +118,7 @@ def x_server(chroot: Chroot, work: Path) -> Iterator[str]:
 
 def tell(chroot: Chroot, work: Path, story: str) -> dict[str, Any]:
     """One story in a Blender of its own: {"problem", "told", "spans", "blender"}."""
-    pipeline = STORIES[story]
+    pipeline, size = STORIES[story].pipeline, STORIES[story].size
     server = start_server(work / f"server-{story}", pipeline=pipeline) if pipeline else None
     request, answer, log = (work / f"{story}.{end}" for end in ("request.json", "answer.json", "log"))
     told = {"url": server.url, "token": server.token, "pid": server.process.pid} if server else None
@@ -115,7 +126,7 @@ def tell(chroot: Chroot, work: Path, story: str) -> dict[str, Any]:
         "story": story, "root": str(ROOT), "framebuffer": str(work / "Xvfb_screen0"),
         "shots": str(work / "shots"), "answer": str(answer), "server": told,
     }), encoding="utf-8")  # fmt: skip
-    command = ["blender", "--enable-event-simulate", "--window-geometry", "0", "0", *map(str, SIZE), "--python"]
+    command = ["blender", "--enable-event-simulate", "--window-geometry", "0", "0", *map(str, size), "--python"]
     process = chroot.start([*command, str(HERE / "within" / "main.py"), "--", str(request)], log)
     try:
         code: int | str = process.wait(PATIENCE)

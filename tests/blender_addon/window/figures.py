@@ -41,9 +41,8 @@ INTRODUCTION = (
     "",
     "*Call*: time spent in the extension's own code in the window's thread: its timer, its operators, the drawing of",
     "its panel, each call by itself. Nothing of the extension may hold the window for more than 100 ms.",
-    "*Gap*: time between two calls of a 5 ms timer, so everything that Blender itself does counts, too, above",
-    "all drawing, which this machine does without a GPU, in a window of 1000 x 640 pixels. The first rows tell how long",
-    "that takes by itself; the large sketch is shown as a box, since drawing its triangles takes seconds here. A result",
-    "is drawn for the first time when it comes: that is the longest gap of all, and no code of the extension's.",
+    "*Gap*: time between two calls of a 5 ms timer, so everything that Blender itself does counts, too: above all",
+    "drawing, which this machine does without a GPU (in a window of 1000 x 640 pixels). The rows \"Blender alone\"",
+    "tell how long that takes by itself. The large sketch is shown as a box: drawing its triangles takes seconds here.",
     "",
 )

@@ -36,6 +36,7 @@ def tell(stage: Any) -> Wait:
     yield from until(lambda: stage.desk.status.state == "ready", "connection")
     yield from span(stage, "connected, no job", quiet())
     yield from one_job(stage, "a cube", LONG)
+    yield from span(stage, "Blender alone: a copy of that result appears", copy_appears())
     large_sketch()
     yield 5.0
     yield from span(stage, "2,000,000 triangles are there, no job", drawn(stage, "WINDOW"))
@@ -82,6 +83,15 @@ def cube_added(stage: Any) -> Wait:
     yield from stage.hand.press("Z", ctrl=True)
     yield 2.0
     bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
+
+
+def copy_appears() -> Wait:
+    """What Blender needs to draw such a mesh for the first time."""
+    result = next(obj for obj in bpy.data.objects if obj.realify.sketch is not None)
+    copy = bpy.data.objects.new("copy", result.data.copy())
+    bpy.context.scene.collection.objects.link(copy)
+    yield 3.0
+    bpy.data.objects.remove(copy)
 
 
 def one_job(stage: Any, name: str, prompt: str) -> Wait:

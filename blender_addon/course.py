@@ -50,6 +50,7 @@ class Course:
         if not given.prompt.strip():
             raise Trouble("no_prompt", f"{first.name} has no prompt.", "Say in a sentence what it is.")
         uids = subject.identify(objects)
+        given.others = " ".join(uids[1:])
         job = Job(
             name=first.name,
             prompt=given.prompt.strip(),
@@ -350,8 +351,9 @@ class Course:
 
 @contextmanager
 def _seen(sketches: Sequence[bpy.types.Object], context: bpy.types.Context) -> Iterator[None]:
-    """Shows those that their results have hidden: what is hidden is not evaluated."""
-    hidden = [each for each in sketches if subject.result_of(each) is not None and not each.visible_get()]
+    """Shows those that the result of the first one has hidden: what is hidden is not evaluated."""
+    has_result = subject.result_of(sketches[0]) is not None
+    hidden = [each for each in sketches if not each.visible_get() and (has_result or subject.result_of(each))]
     for each in hidden:
         collection.hide(each, context.scene, is_hidden=False)
     context.view_layer.update()

@@ -29,13 +29,14 @@ link: Link
 course: Course
 started: Started | None = None  # the server that was started here
 wanted = False  # whether anybody looks at the panel, or has asked for the server
+held = False  # whether a server is being started, or could not be: its message stands until somebody connects
 _line: tuple[Any, ...] | None = None  # what the open line was opened with
 _drawn = (0, 0)  # the desk's changes and the second that were drawn last
 
 
 def start() -> None:
     """Makes the session's parts and sets the timer going."""
-    global desk, link, course, wanted, _line
+    global desk, link, course, wanted, held, _line
     from . import file_handlers
     from .course import Course
 
@@ -47,7 +48,7 @@ def start() -> None:
         on_lost=lambda server_id: course.lost(server_id),
     )
     course = Course(desk, link, user_folder("jobs"), on_change=file_handlers.write_down)
-    wanted, _line = False, None
+    wanted, held, _line = False, False, None
     file_handlers.register()
     bpy.app.timers.register(_timer, first_interval=TICK_SECONDS, persistent=True)
 
@@ -97,22 +98,30 @@ def tick(place_all: bool = False) -> None:
 
 
 def connect() -> None:
-    """Opens the line if it is not open, with what the preferences say now; tries at once if it is."""
-    global wanted
-    wanted = True
+    """Opens the line with what the preferences say now, unless it stands already."""
+    global wanted, held
+    wanted, held = True, False
+    if desk.status.state != "ready":
+        link.close()
     _keep_line()
-    link.try_now()
+
+
+def hold() -> None:
+    """No line while a server is started; `connect`, or another address in the preferences, opens it again."""
+    global held
+    held = True
+    link.close()
 
 
 def _keep_line() -> None:
     """A line is open where one is wanted, to where the preferences say."""
-    global _line
+    global _line, held
     if not (wanted or any(job.phase not in OVER for job in desk.jobs.values())):
         return
     chosen = preferences()
     line = (chosen.url, chosen.token, chosen.fingerprint, chosen.timeout, bpy.app.online_access)
-    if not link.is_open or line != _line:
-        _line = line
+    if line != _line or not (held or link.is_open):
+        _line, held = line, False
         link.open(*line)
 
 

@@ -66,5 +66,6 @@ def add(blend: Path, name: str) -> bpy.types.Collection:
         each.select_set(True, view_layer=window.view_layer)
     shapes = [each for each in collection.objects if each.type != "EMPTY"]
     window.view_layer.objects.active = shapes[0]
+    window.scene.realify.joined = len(shapes) > 1  # a file is one sketch, of however many meshes
     undo.push(f"Open {name}")
     return collection

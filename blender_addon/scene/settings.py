@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # `geometry.keep_shape` is the weight that ties the silhouette to the sketch's; without a rate the shape stays.
 SHAPES: dict[str, dict[str, Any]] = {"LOOSE": {"geometry.keep_shape": 5.0}, "CLOSE": {}, "EXACT": {"geometry.lr": 0.0}}
 LEAST_FACES = 500
+COPIED = ("prompt", "preset", "seed", "keep_shape", "prior", "sds_steps", "bridge_steps", "texture_size", "faces",
+          "decimate", "backend", "radius", "more")  # fmt: skip
 
 
 def settings_of(given: RealifyObject) -> dict[str, Any]:
@@ -31,6 +33,12 @@ def settings_of(given: RealifyObject) -> dict[str, Any]:
     if given.backend != "auto":
         found["backend"] = given.backend
     return found | _pairs(given.more)
+
+
+def copy_settings(given: RealifyObject, to: RealifyObject) -> None:
+    """Words and settings of one object to another."""
+    for name in COPIED:
+        setattr(to, name, getattr(given, name))
 
 
 def _pairs(text: str) -> dict[str, Any]:

@@ -32,14 +32,25 @@ def subject(context: bpy.types.Context) -> bpy.types.Object | None:
     return None if active is None else sketch_of(active)
 
 
-def selected(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """The sketches that are selected, the active one first, each once. An active one that its result hides counts:
-    what is hidden cannot be selected."""
+def selected(context: bpy.types.Context) -> list[list[bpy.types.Object]]:
+    """The sketches that are selected, the active one first, each once, with all objects that it is made of: a result
+    stands for what was sent for it. An active sketch that its result hides counts, since what is hidden cannot be
+    selected."""
     active = context.view_layer.objects.active
     chosen = context.view_layer.objects.selected[:]
     if active in chosen or (active is not None and not active.visible_get() and result_of(active) is not None):
         chosen = [active, *(obj for obj in chosen if obj != active)]
-    return list(dict.fromkeys(sketch_of(obj) for obj in chosen))
+    sketches: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+    for obj in chosen:
+        sketch = sketch_of(obj)
+        through_result = sketch != obj or not obj.visible_get()
+        sketches.setdefault(sketch, whole(sketch) if through_result else [sketch])
+    return list(sketches.values())
+
+
+def whole(sketch: bpy.types.Object) -> list[bpy.types.Object]:
+    """All objects that were sent together with it, itself first."""
+    return [sketch, *(obj for obj in find_all(sketch.realify.others.split()) if obj != sketch)]
 
 
 def identify(objects: Iterable[bpy.types.Object]) -> list[str]:

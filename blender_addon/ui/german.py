@@ -11,6 +11,9 @@ WORDS = {
     "Ready on this computer": "Bereit auf diesem Rechner",
     "Ready on {}": "Bereit auf {}",
     "No server runs here": "Hier läuft kein Server",
+    "Start it, or give the address of another one in the preferences.": (
+        "Starte ihn, oder trage in den Einstellungen die Adresse eines anderen ein."
+    ),
     "{} does not answer": "{} antwortet nicht",
     "The server does not know you yet": "Der Server kennt dich noch nicht",
     "The server does not accept the token": "Der Server nimmt das Token nicht an",

@@ -12,7 +12,7 @@ from bpy.props import BoolProperty, StringProperty
 from .. import runtime
 from ..jobs.job import BROKEN, OVER, Job
 from ..scene import refusals, subject
-from ..scene.settings import settings_of
+from ..scene.settings import copy_settings, settings_of
 from ..trouble import Trouble
 from .server_operators import wait_for_line
 from .words import tr
@@ -27,21 +27,22 @@ def why_not_run(context: bpy.types.Context) -> str | None:
     chosen = subject.selected(context)
     if not chosen:
         return tr("Select a sketch")
-    for obj in chosen:
+    for first, *_ in chosen:
         # A sketch that its result has hidden is shown again for the moment.
-        if subject.result_of(obj) is None and (reason := refusals.why_not(obj, context.view_layer)):
+        if subject.result_of(first) is None and (reason := refusals.why_not(first, context.view_layer)):
             return reason
+    given = chosen[0][0].realify
     try:
-        settings_of(chosen[0].realify)
+        settings_of(given)
     except Trouble as trouble:
         return str(trouble)
-    if not (chosen[0].realify.prompt.strip() or all(each.realify.prompt.strip() for each in chosen)):
+    if not (given.prompt.strip() or all(first.realify.prompt.strip() for first, *_ in chosen)):
         return tr("Say in a sentence what it is")
     status = runtime.desk.status
     if status.state != "ready":
         return status.message or tr("No server is connected yet")
     most = (runtime.desk.options or {}).get("limits", {}).get("prompt_letters", 0)
-    if most and len(chosen[0].realify.prompt.strip()) > most:
+    if most and len(given.prompt.strip()) > most:
         return tr("The prompt is longer than {} letters").format(most)
     return None
 
@@ -120,9 +121,11 @@ class REALIFY_OT_run(bpy.types.Operator):
         if not chosen:
             self.report({"ERROR"}, tr("Select a sketch"))
         jobs = []
-        for sketch in [chosen] if self.joined and chosen else [[each] for each in chosen]:
-            if not sketch[0].realify.prompt.strip():
-                sketch[0].realify.prompt = chosen[0].realify.prompt  # the active one speaks for those without words
+        if self.joined and chosen:
+            chosen = [list(dict.fromkeys(obj for sketch in chosen for obj in sketch))]
+        for sketch in chosen:
+            if not sketch[0].realify.prompt.strip():  # the active one speaks for those without words
+                copy_settings(chosen[0][0].realify, sketch[0].realify)
             try:
                 jobs.append(runtime.course.begin(sketch, context))
             except Trouble as trouble:

@@ -163,11 +163,12 @@ class REALIFY_UL_versions(bpy.types.UIList):
     ) -> None:
         is_shown = index == getattr(active_data, active_property)
         mark = "ERROR" if item.mesh is None else "RADIOBUT_ON" if is_shown else "RADIOBUT_OFF"
-        row = layout.split(factor=0.7)
+        row = layout.split(factor=0.55)
         row.label(text=item.prompt, icon=mark, translate=False)
         faint = row.row()
         faint.active = False
-        faint.label(text=tr("seed {}").format(item.seed), translate=False)
+        faint.alignment = "RIGHT"
+        faint.label(text=f"{tr('seed {}').format(item.seed)}, {item.created[11:]}", translate=False)
 
 
 class REALIFY_OT_new_seed(bpy.types.Operator):

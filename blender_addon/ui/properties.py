@@ -77,6 +77,9 @@ class RealifyObject(bpy.types.PropertyGroup):
     """What an object remembers: how it is to become real, and what it became."""
 
     uid: StringProperty(name="Identity", description="By which jobs know this object", options={"HIDDEN"})
+    others: StringProperty(
+        name="Others", description="Identities of the objects that are one sketch with this one", options={"HIDDEN"}
+    )
     prompt: StringProperty(
         name="Prompt",
         description='What it is, in a sentence, such as "a photo of a red mushroom"',

@@ -105,7 +105,7 @@ class REALIFY_OT_start_server(OnServer, bpy.types.Operator):
             chosen.token = ""  # it is read from the server's own folder
             runtime.connect()
 
-        runtime.link.close()
+        runtime.hold()
         runtime.desk.status = Status("starting")
         runtime.desk.touch()
         return self.ask(work, then)

@@ -86,6 +86,8 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status)
     layout.label(text=line.text, icon=line.icon, translate=False)
     if status.state != "ready" and not is_waiting(status):
         text = f"{status.message} {status.fix}".strip()
+        if status.state == "unreachable" and line.button is not None and line.button[0] == START:
+            text = tr("Start it, or give the address of another one in the preferences.")
         if text:
             draw_text(layout, text, context)
     elif status.message:

@@ -68,6 +68,11 @@ def test_a_program_that_is_nowhere_is_told(own_data: Path, runtime: ModuleType, 
     with pytest.raises(RuntimeError, match="nothing"):
         bpy.ops.realify.start_server()
     assert runtime.desk.status.state == "no_program" and runtime.desk.status.fix
+    for _ in range(5):
+        runtime.tick()
+    assert runtime.desk.status.state == "no_program"  # until somebody connects
+    runtime.connect()
+    assert runtime.desk.status.state == "connecting"
 
 
 def test_six_digits_bring_the_token(server: Server, runtime: ModuleType) -> None:

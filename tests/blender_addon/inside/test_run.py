@@ -171,8 +171,21 @@ def test_several_sketches_one_job_each_or_as_one(server: Server, use: Any, runti
     assert bpy.ops.realify.run(joined=True) == {"FINISHED"}
     joined = list(runtime.desk.jobs.values())[-1]
     assert len(runtime.desk.jobs) == 3 and len(joined.members) == 2
+    sketches.select(one.realify.result)  # stands for all that was sent for it
+    assert bpy.ops.realify.run() == {"FINISHED"}
+    assert list(runtime.desk.jobs.values())[-1].members == joined.members
     bounds = sketches.world_points(one.realify.result)[:, 0]
     assert bounds.min() == pytest.approx(0, abs=1e-4) and bounds.max() == pytest.approx(7, abs=1e-4)
+
+
+def test_one_without_words_takes_the_settings_of_the_active_one(server: Server, use: Any, runtime: ModuleType) -> None:
+    use(server)
+    one, other = sketches.wedge("one"), sketches.wedge("other")
+    one.realify.prompt, one.realify.preset, one.realify.seed, one.realify.more = "steps=8", "draft", 5, "fit.grid=32"
+    sketches.select(one, other)
+    assert bpy.ops.realify.run() == {"FINISHED"}
+    for job in runtime.desk.jobs.values():
+        assert (job.prompt, job.preset, job.seed, job.settings) == ("steps=8", "draft", 5, {"fit.grid": 32})
 
 
 def test_settings_reach_the_server(server: Server, use: Any, runtime: ModuleType) -> None:

@@ -1,4 +1,7 @@
-"""Runs the files of inside/ by pytest in each Blender that `make setup` brought, each in a process of its own."""
+"""Runs a file of inside/ by pytest in a Blender that `make setup` brought, in a process of its own.
+
+test_blender_*.py call it, a file for each Blender, so that workers can take one each.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 INSIDE = Path(__file__).parent / "inside"
 BLENDERS = {"4.2": ".venv-bpy-4.2", "4.5": ".venv-blender", "5.0": ".venv-bpy-5.0"}
 SECONDS = 900
+FILES = sorted(INSIDE.glob("test_*.py"))
 
 
-def _python(folder: str) -> Path:
-    return ROOT / folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
-
-# By file and not by Blender, so that workers that take a share each have about the same to do.
-@pytest.mark.parametrize("file", sorted(INSIDE.glob("test_*.py")), ids=lambda file: file.stem)
-@pytest.mark.parametrize("blender", BLENDERS)
-def test_inside(blender: str, file: Path) -> None:
-    python = _python(BLENDERS[blender])
+def run(blender: str, file: Path) -> None:
+    """Fails with what pytest printed there."""
+    python = ROOT / BLENDERS[blender] / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     assert python.exists(), f"Blender {blender} is not there; `make setup` installs it."
     environment = {**os.environ, "REALIFY_SERVER_PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     environment.pop("PYTEST_ADDOPTS", None)

@@ -65,6 +65,8 @@ def test_a_server_is_started_used_and_stopped(own_data: Path, runtime: ModuleTyp
 
 def test_a_program_that_is_nowhere_is_told(own_data: Path, runtime: ModuleType, tmp_path: Path) -> None:
     runtime.preferences().program = str(tmp_path / "nothing")
+    runtime.wanted = True  # as where the panel is open
+    runtime.tick()
     with pytest.raises(RuntimeError, match="nothing"):
         bpy.ops.realify.start_server()
     assert runtime.desk.status.state == "no_program" and runtime.desk.status.fix

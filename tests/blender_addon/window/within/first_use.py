@@ -137,8 +137,8 @@ def cancel_one(stage: Any) -> Wait:
 
 def refused(stage: Any) -> Wait:
     """A setting that there is not: the server says so, and which one was meant."""
-    subject = stage.module("scene.subject").selected(bpy.context)[0]
-    subject.realify.more = "sds.stepps=60"
+    (first, *_), *_ = stage.module("scene.subject").selected(bpy.context)
+    first.realify.more = "sds.stepps=60"
     yield from stage.hand.rest()
     yield from stage.hand.push("realify.run")
     job = list(stage.desk.jobs.values())[-1]

@@ -287,8 +287,7 @@ class Course:
         if task := self._at_work.pop(job.key, None):
             task.stop()
         del self.desk.jobs[job.key]
-        if not self.keep_files:
-            journal.forget(self.folder, job.key)
+        journal.forget(self.folder, job.key, self.keep_files)
         self.desk.touch()
         self.on_change()
 

@@ -45,6 +45,9 @@ def kept(folder: Path) -> Iterator[Job]:
     yield from sorted(found, key=lambda job: job.created)
 
 
-def forget(folder: Path, key: str) -> None:
-    """Removes the job's folder with all that is in it."""
-    shutil.rmtree(folder / key, ignore_errors=True)
+def forget(folder: Path, key: str, keep_files: bool = False) -> None:
+    """Removes the job's folder with all that is in it; or, if its files are to stay, what makes it a job."""
+    if keep_files:
+        (folder / key / NAME).unlink(missing_ok=True)
+    else:
+        shutil.rmtree(folder / key, ignore_errors=True)

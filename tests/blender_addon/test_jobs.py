@@ -123,6 +123,8 @@ def test_the_journal_gives_back_what_it_got_and_half_a_file_is_none(tmp_path: Pa
     journal.forget(tmp_path, jobs[0].key)
     assert [job.name for job in journal.kept(tmp_path)] == ["cup"]
     assert not (tmp_path / jobs[0].key).exists()
+    journal.forget(tmp_path, jobs[1].key, keep_files=True)
+    assert (tmp_path / jobs[1].key).exists() and not list(journal.kept(tmp_path))
 
 
 def test_a_journal_that_cannot_be_written_says_where(tmp_path: Path) -> None:

@@ -36,6 +36,10 @@ def wait_for_line() -> None:
 class OnServer:
     """An operator that asks the network, and waits for the answer only if a script called it."""
 
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        """The same; `options.is_invoke` tells it not to wait."""
+        return self.execute(context)
+
     def ask(self, work: Callable[[threading.Event], object], then: Callable[[object], None]) -> Result:
         """`work` in a thread, then `then` on this one. What fails is told in the status line, and to a script."""
         said: list[Trouble | None] = []
@@ -82,9 +86,6 @@ class REALIFY_OT_start_server(OnServer, bpy.types.Operator):
     bl_label = "Start Server"
     bl_description = "Start Realify's server on this computer. It goes on when Blender is closed, and its jobs with it"
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
-        return self.execute(context)
-
     def execute(self, context: bpy.types.Context) -> Result:
         chosen, folder = runtime.preferences(), runtime.user_folder("server")
         given, seconds = bpy.path.abspath(chosen.program), chosen.start_timeout
@@ -120,9 +121,6 @@ class REALIFY_OT_stop_server(OnServer, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("The server was not started by this Blender: stop it where it was started")
         return runtime.started is not None
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
-        return self.execute(context)
 
     def execute(self, context: bpy.types.Context) -> Result:
         server = runtime.started

@@ -101,7 +101,7 @@ def _front(stage: Any, number: int, thing: Thing) -> Image.Image:
     mesh = thing.model.normalised()
     stage.show(mesh)
     stage.dress(draw_transparent(view_dice(number, VIEWS)))
-    return stage.photograph(View("front view", *FRONT, _middle(mesh)), seed=0, transparent=True)
+    return stage.photograph(View("front view", *FRONT, _middle(mesh)), seed=0, transparent=True).picture
 
 
 def _write_views(folder: Path, found: Sequence[tuple[int, Thing]], stage: Any) -> None:
@@ -115,7 +115,7 @@ def _write_views(folder: Path, found: Sequence[tuple[int, Thing]], stage: Any) -
             dice = view_dice(number, index)
             views.append(draw_view(dice, index, _middle(mesh)))
             stage.dress(draw_transparent(dice))
-            pictures.append(stage.photograph(views[-1], seed=index, transparent=True))
+            pictures.append(stage.photograph(views[-1], seed=index, transparent=True).picture)
         _save(folder / f"views-{place}.webp", _tiled(pictures))
         cards.append({"object": number, "views": [_described(view) for view in views]})
     thing = found[0][1]

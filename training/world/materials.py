@@ -327,6 +327,7 @@ MATERIAL_WORDS: dict[str, Callable[..., Material]] = {
     "golden": gold,
     "leather": leather,
     "marble": marble,
+    "plaster": plaster,
     "plastic": plastic,
     "rusty iron": rusty_iron,
     "silver": silver,

@@ -16,12 +16,23 @@ def steady_outline(image: np.ndarray) -> np.ndarray:
     """RGBA [H, W, 4] uint8, straight alpha: what is partly covered takes the mean colour of the 3x3 pixels around it,
     weighed by the square of their coverage; alpha stays as it is."""
     alpha = image[..., 3:].astype(np.float32) / 255
-    weight = alpha**2
-    total = _around(weight)
-    mean = _around(image[..., :3] * weight) / np.maximum(total, 1e-6)
-    known = (image[..., 3:] < COVERED) & (total > 0)
+    mean = _mean_around(image[..., :3], alpha**2)
+    known = (image[..., 3:] < COVERED) & (_around(alpha**2) > 0)
     color = np.where(known, np.rint(mean), image[..., :3]).astype(np.uint8)
     return np.concatenate([color, image[..., 3:]], axis=-1)
+
+
+def grown(values: np.ndarray, alpha: np.ndarray, pixels: int = 3) -> np.ndarray:
+    """Values [H, W, C] that are known where alpha [H, W] is whole, continued over the outline by so many pixels."""
+    weight = (alpha[..., None] * 255 >= COVERED).astype(np.float32)
+    for _ in range(pixels):
+        values = np.where(weight > 0, values, _mean_around(values, weight))
+        weight = np.minimum(_around(weight), 1)
+    return values
+
+
+def _mean_around(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return _around(values * weight) / np.maximum(_around(weight), 1e-6)
 
 
 def _around(values: np.ndarray) -> np.ndarray:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from training.world.dice import Dice
 
 OBJECTS_OF_A_SEED = 100_000
+SKETCH_EVERY = 8  # a sketch takes as long as two views
 HELD_OUT_EVERY = 25  # such objects are never trained on
-STREAMS = 1000  # dice of one object: 1.. for its views, the last for its sketch
+STREAMS = 1000  # dice of one object: 1.. for its views, the last two for its other materials and its sketch
 
 
 def object_number(seed: int, index: int) -> int:
@@ -23,6 +24,11 @@ def object_number(seed: int, index: int) -> int:
 
 def held_out(number: int) -> bool:
     return number % HELD_OUT_EVERY == 0
+
+
+def has_sketch(number: int) -> bool:
+    """Held-out objects and one in eight of the others are drawn as well."""
+    return held_out(number) or number % SKETCH_EVERY == 0
 
 
 def kind_of(number: int, kinds: Sequence[str]) -> str:
@@ -44,3 +50,7 @@ def view_dice(number: int, view: int) -> Dice:
 
 def sketch_dice(number: int) -> Dice:
     return Dice(number * STREAMS + STREAMS - 1)
+
+
+def dressing_dice(number: int) -> Dice:
+    return Dice(number * STREAMS + STREAMS - 2)

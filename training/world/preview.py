@@ -10,6 +10,7 @@ import time
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from training.world.dice import Dice
@@ -39,7 +40,7 @@ def main() -> None:
             print(
                 f"{thing.phrase}: {len(mesh.faces)} faces, {seconds:.2f} s | {thing.color} {thing.material}", flush=True
             )
-            rows.append((thing.phrase, _pictures(stage, dice, thing.grounds, float(mesh.vertices[:, 2].max()))))
+            rows.append((thing.phrase, _pictures(stage, dice, thing.grounds, mesh.vertices)))
     _sheet(rows, options.size, options.columns).save(options.out)
     print(f"wrote {options.out}")
 
@@ -56,18 +57,18 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _pictures(stage: Stage, dice: Dice, grounds: tuple[str, ...], height: float) -> list[Image.Image]:
+def _pictures(stage: Stage, dice: Dice, grounds: tuple[str, ...], vertices: np.ndarray) -> list[Image.Image]:
     """Four transparent views all around, then two with ground and sky."""
-    pictures = []
+    pictures, height = [], float(vertices[:, 2].max())
     for azimuth, elevation in ROUND:
         stage.dress(draw_transparent(dice))
         view = View(view_word(azimuth, elevation), azimuth, elevation, 3.1, (0.0, 0.0, height / 2))
-        pictures.append(stage.photograph(view, seed=0, transparent=True))
+        pictures.append(stage.photograph(view, seed=0, transparent=True).picture)
     for _ in range(2):
         around = draw_scene(dice, grounds)
         stage.dress(around)
-        view = draw_view(dice, height, grounded=around.ground is not None)
-        pictures.append(stage.photograph(view, seed=0, transparent=False))
+        view = draw_view(dice, vertices, grounded=around.ground is not None)
+        pictures.append(stage.photograph(view, seed=0, transparent=False).picture)
     return pictures
 
 

@@ -17,17 +17,19 @@ from typing import Any
 
 import bpy  # pyright: ignore[reportMissingImports]
 import numpy as np
+import OpenEXR  # pyright: ignore[reportMissingImports]
 from mathutils import Vector  # pyright: ignore[reportMissingImports]
-from PIL import Image
 
 from training.world.colors import to_linear
-from training.world.matte import steady_outline
+from training.world.materials import Material
 from training.world.model import Mesh
+from training.world.passes import BASE, CLAY, SURFACE, Passes, to_passes
 from training.world.shaders import to_blender
-from training.world.surroundings import Lamp, Sun, Surroundings
+from training.world.surroundings import Environment, Lamp, Sun, Surroundings
 from training.world.views import FOVY, View
 
-SAMPLES = 12
+SAMPLES = 8
+CLAY_PERCENT = 50  # of the resolution: light on clay is smooth
 GROUND_SIZE = 80.0
 
 
@@ -39,14 +41,16 @@ class Stage:
         self.scene = bpy.context.scene
         _set_cycles(self.scene, samples)
         self._folder = tempfile.TemporaryDirectory(prefix="world-")
-        self._picture = Path(self._folder.name) / "view.png"
+        self._picture = Path(self._folder.name) / "view.exr"
         _set_output(self.scene, size, self._picture)
+        _add_aovs(self.scene.view_layers[0])
+        self._clay = _clay()
         self.camera = _linked(self.scene, "camera", bpy.data.cameras.new("camera"))
         self.camera.data.angle = math.radians(FOVY)
         self.scene.camera = self.camera
         self.key, self.rim, self.sun = (_light(self.scene, kind) for kind in ("AREA", "AREA", "SUN"))
         self.ground = _linked(self.scene, "ground", _square(GROUND_SIZE))
-        self._background, self._ramp = _gradient_world(self.scene)
+        self._sky = Sky(self.scene)
         self._object: Any = None
 
     def show(self, mesh: Mesh) -> None:
@@ -55,37 +59,109 @@ class Stage:
             _forget_mesh(self._object)
         data = bpy.data.meshes.new("thing")
         data.from_pydata(mesh.vertices.tolist(), [], mesh.faces)
+        for _ in mesh.materials:
+            data.materials.append(None)
         data.polygons.foreach_set("material_index", mesh.material_index)
         data.polygons.foreach_set("use_smooth", mesh.smooth)
-        for material in mesh.materials:
-            data.materials.append(to_blender(material))
         self._object = _linked(self.scene, "thing", data)
+        self.wear(mesh.materials)
+
+    def wear(self, materials: Sequence[Material]) -> None:
+        """Gives the object other materials, one for each that it had."""
+        slots = self._object.data.materials
+        for slot, material in enumerate(materials):
+            before, made = slots[slot], to_blender(material)
+            slots[slot] = made  # in its place: a cleared list would put every face into the first
+            if before is not None:
+                bpy.data.materials.remove(before)
 
     def dress(self, around: Surroundings) -> None:
         """Sets ground, sky and lamps."""
         self.ground.hide_render = around.ground is None
         _forget_materials(self.ground.data)
         if around.ground is not None:
-            self.ground.data.materials.append(to_blender(around.ground))
-        for stop, color in zip(self._ramp.elements, (around.horizon, around.zenith), strict=True):
-            stop.color = (*to_linear(color).tolist(), 1.0)
-        self._background.inputs["Strength"].default_value = around.sky_strength
+            self.ground.data.materials.append(to_blender(around.ground, told=False))
+        self._sky.show(around)
         _set_lamp(self.key, around.key)
         _set_lamp(self.rim, around.rim)
         _set_sun(self.sun, around.sun)
-        self.scene.view_settings.exposure = around.exposure
+        self._level = around.level
 
-    def photograph(self, view: View, seed: int, transparent: bool) -> Image.Image:
-        """One render [size, size], sRGB: RGBA with straight alpha where transparent, else RGB."""
+    def photograph(self, view: View, seed: int, transparent: bool) -> Passes:
+        """One view [size, size] with all that is known of it; its film is transparent, or shows ground and sky."""
         _aim(self.camera, view.place(), view.target)
-        self.scene.render.film_transparent = transparent
         self.scene.cycles.seed = seed
+        layer, render = self.scene.view_layers[0], self.scene.render
+        layers = self._render(transparent)
+        layer.material_override, render.resolution_percentage = self._clay, CLAY_PERCENT
+        self.ground.visible_camera = False  # it still throws its light on the object
+        try:
+            clay = self._render(transparent=True)
+        finally:
+            layer.material_override, render.resolution_percentage = None, 100
+            self.ground.visible_camera = True
+        return to_passes(layers, clay, self._level, transparent)
+
+    def _render(self, transparent: bool) -> dict[str, np.ndarray]:
+        self.scene.render.film_transparent = transparent
         with _silence():
             bpy.ops.render.render(write_still=True)
-        with Image.open(self._picture) as image:
-            if not transparent:
-                return image.convert("RGB")
-            return Image.fromarray(steady_outline(np.asarray(image.convert("RGBA"))))
+        return _layers(self._picture)
+
+
+class Sky:
+    """The world's background: a colour that goes from horizon to zenith, or one of Blender's own environments."""
+
+    def __init__(self, scene: Any) -> None:
+        world = bpy.data.worlds.new("world")
+        scene.world = world
+        world.use_nodes = True
+        self._world, tree = world, world.node_tree
+        self._links, self._background = tree.links, tree.nodes["Background"]
+        direction, split, height, ramp, self._turn, self._environment = (
+            tree.nodes.new(f"ShaderNode{name}")
+            for name in ("TexCoord", "SeparateXYZ", "MapRange", "ValToRGB", "Mapping", "TexEnvironment")
+        )
+        height.inputs["From Min"].default_value, height.inputs["From Max"].default_value = -0.2, 0.6
+        self._links.new(direction.outputs["Generated"], split.inputs[0])
+        self._links.new(split.outputs["Z"], height.inputs["Value"])
+        self._links.new(height.outputs[0], ramp.inputs[0])
+        self._links.new(direction.outputs["Generated"], self._turn.inputs["Vector"])
+        self._links.new(self._turn.outputs[0], self._environment.inputs["Vector"])
+        self._ramp = ramp
+        self._means: dict[str, float] = {}
+
+    def show(self, around: Surroundings) -> None:
+        color = self._environment if around.environment else self._ramp
+        self._links.new(color.outputs["Color"], self._background.inputs["Color"])
+        # importance sampling finds an environment's sun; for a plain sky it only costs
+        self._world.cycles.sampling_method = "MANUAL" if around.environment else "NONE"
+        self._world.cycles.sample_map_resolution = 256
+        for stop, shade in zip(self._ramp.color_ramp.elements, (around.horizon, around.zenith), strict=True):
+            stop.color = (*to_linear(shade).tolist(), 1.0)
+        strength = around.sky_strength
+        if around.environment:
+            strength /= self._open(around.environment)
+        self._background.inputs["Strength"].default_value = strength
+
+    def _open(self, environment: Environment) -> float:
+        """Shows an environment, turned; gives its mean radiance."""
+        self._turn.inputs["Rotation"].default_value[2] = math.radians(environment.turn)
+        path = Path(bpy.utils.resource_path("LOCAL"), "datafiles", "studiolights", "world", f"{environment.name}.exr")
+        image = bpy.data.images.load(str(path), check_existing=True)
+        self._environment.image = image
+        if environment.name not in self._means:
+            values = np.empty(len(image.pixels), np.float32)
+            image.pixels.foreach_get(values)
+            self._means[environment.name] = float(values.reshape(-1, image.channels)[:, :3].mean())
+        return self._means[environment.name]
+
+
+def _layers(path: Path) -> dict[str, np.ndarray]:
+    """The render passes of a multi-layer EXR file as linear float32 [H, W, 3 or 4], by their names."""
+    with OpenEXR.File(str(path)) as file:
+        channels = file.channels()
+        return {name.split(".")[1]: np.asarray(channel.pixels, np.float32) for name, channel in channels.items()}
 
 
 @contextmanager
@@ -129,31 +205,28 @@ def _set_output(scene: Any, size: int, picture: Path) -> None:
     render.use_persistent_data = True
     render.use_compositing = render.use_sequencer = False
     render.dither_intensity = 0
-    render.image_settings.file_format = "PNG"
+    render.image_settings.file_format = "OPEN_EXR_MULTILAYER"
     render.image_settings.color_mode = "RGBA"
-    render.image_settings.compression = 0
+    render.image_settings.color_depth = "16"
+    render.image_settings.exr_codec = "NONE"
     render.filepath = str(picture)
-    scene.view_settings.view_transform = "AgX"
-    scene.view_settings.look = "AgX - Medium High Contrast"
 
 
-def _gradient_world(scene: Any) -> tuple[Any, Any]:
-    """A sky whose colour goes from horizon to zenith; gives its background node and its ramp of two colours."""
-    world = bpy.data.worlds.new("world")
-    scene.world = world
-    world.cycles.sampling_method = "NONE"
-    world.use_nodes = True
-    nodes, links = world.node_tree.nodes, world.node_tree.links
-    direction, split, height, ramp = (
-        nodes.new(f"ShaderNode{name}") for name in ("TexCoord", "SeparateXYZ", "MapRange", "ValToRGB")
-    )
-    height.inputs["From Min"].default_value, height.inputs["From Max"].default_value = -0.2, 0.6
-    background = nodes["Background"]
-    links.new(direction.outputs["Generated"], split.inputs[0])
-    links.new(split.outputs["Z"], height.inputs["Value"])
-    links.new(height.outputs[0], ramp.inputs[0])
-    links.new(ramp.outputs[0], background.inputs["Color"])
-    return background, ramp.color_ramp
+def _add_aovs(layer: Any) -> None:
+    for name in (BASE, SURFACE):
+        aov = layer.aovs.add()
+        aov.name, aov.type = name, "COLOR"
+
+
+def _clay() -> Any:
+    clay = bpy.data.materials.new("clay")
+    clay.use_nodes = True
+    nodes, links = clay.node_tree.nodes, clay.node_tree.links
+    nodes.clear()
+    diffuse, output = nodes.new("ShaderNodeBsdfDiffuse"), nodes.new("ShaderNodeOutputMaterial")
+    diffuse.inputs["Color"].default_value = (CLAY, CLAY, CLAY, 1.0)
+    links.new(diffuse.outputs[0], output.inputs["Surface"])
+    return clay
 
 
 def _linked(scene: Any, name: str, data: Any) -> Any:

@@ -9,13 +9,17 @@ import bpy  # pyright: ignore[reportMissingImports]
 
 from training.world.colors import to_linear
 from training.world.materials import Material
+from training.world.passes import BASE, SURFACE
 
 BUMP_HEIGHT = 0.06  # of a bump of 1, in object units
 FINE_IN_BUMP = 0.25  # the fine grain's share in the relief
 
 
-def to_blender(material: Material) -> Any:
-    """A new `bpy.types.Material`; coordinates are the object's own, so the pattern does not swim between views."""
+def to_blender(material: Material, told: bool = True) -> Any:
+    """A new `bpy.types.Material`; coordinates are the object's own, so the pattern does not swim between views.
+
+    If `told`, its base colour, roughness and metallic go into the render's AOVs.
+    """
     made = bpy.data.materials.new("world")
     made.use_nodes = True
     graph = _Graph(made.node_tree)
@@ -39,6 +43,10 @@ def to_blender(material: Material) -> Any:
             "Specular IOR Level": material.specular,
         },
     )
+    if told:
+        graph.node("OutputAOV", {"Color": color}, aov_name=BASE)
+        known = graph.node("CombineXYZ", {0: roughness, 1: material.metallic, 2: 1.0}).outputs[0]
+        graph.node("OutputAOV", {"Color": known}, aov_name=SURFACE)
     if material.bump:
         graph.feed(surface, {"Normal": _relief(graph, material, height, grain)})
     return made

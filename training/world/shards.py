@@ -1,7 +1,9 @@
 """Shards in WebDataset's format: tar files whose members belong together up to the first dot of their names.
 
     700003-0.webp 700003-0.json   one view: the picture (RGBA where transparent) and what is known of it
-    700003.sketch.glb 700003.mesh.glb   one object: its sketch and its true surface
+    700003-0.light.webp .base.webp .surface.webp   its light and its surface (training/world/passes.py)
+    700003.sketch.glb 700003.mesh.glb 700003.slots.npy   one object: its sketch, its true surface, and the number of
+        each vertex's material there, which the view's palette gives a colour
 
 Numbers are written with nine digits. A shard appears under its name only when it is whole.
 """
@@ -18,7 +20,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 from PIL import Image
+
+from training.world.passes import Passes
 
 PART = ".part"  # ends the name of a shard that is being written
 WEBP_QUALITY = 92
@@ -48,14 +53,21 @@ class ShardWriter:
         else:
             self._part.unlink(missing_ok=True)
 
-    def add_view(self, number: int, view: int, image: Image.Image, card: Mapping[str, Any]) -> None:
+    def add_view(self, number: int, view: int, passes: Passes, card: Mapping[str, Any]) -> None:
         key = f"{number:09d}-{view}"
-        self._add(f"{key}.webp", webp(image))
+        self._add(f"{key}.webp", webp(passes.picture))
         self._add(f"{key}.json", json.dumps(card).encode())
+        for name in ("light", "base", "surface"):
+            self._add(f"{key}.{name}.webp", webp(getattr(passes, name)))
 
-    def add_object(self, number: int, sketch: bytes, mesh: bytes) -> None:
-        self._add(f"{number:09d}.sketch.glb", sketch)
+    def add_object(self, number: int, sketch: bytes | None, mesh: bytes, slots: np.ndarray) -> None:
+        """`slots` [V]: each vertex's material."""
+        if sketch is not None:
+            self._add(f"{number:09d}.sketch.glb", sketch)
         self._add(f"{number:09d}.mesh.glb", mesh)
+        buffer = io.BytesIO()
+        np.save(buffer, slots.astype(np.uint8))
+        self._add(f"{number:09d}.slots.npy", buffer.getvalue())
 
     def _add(self, name: str, data: bytes) -> None:
         """Time and owner stay at their zeros: the same objects give the same file."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,10 @@ SKIES: dict[str, tuple[RGB, RGB]] = {
 }
 BACKDROPS = ("white", "white", "grey", "black", "beige", "blue", "pink", "green", "yellow")
 COLORLESS = ("white", "grey", "black", "beige")
+# Blender's own environment pictures (datafiles/studiolights/world); its night is too dark to tell colours by.
+ENVIRONMENTS = ("city", "courtyard", "forest", "interior", "studio", "sunrise", "sunset")
+ENVIRONMENT_SHARE = 0.5
+LEVELS = (0.5, 0.95)
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,14 @@ class Sun:
 
 
 @dataclass(frozen=True)
+class Environment:
+    """One of ENVIRONMENTS, turned about the vertical by so many degrees: what glaze and metal reflect."""
+
+    name: str
+    turn: float
+
+
+@dataclass(frozen=True)
 class Surroundings:
     scene: str  # what a caption says of them, with its leading space or comma; "" where nothing of them shows
     ground: Material | None
@@ -71,7 +83,8 @@ class Surroundings:
     key: Lamp | None
     rim: Lamp | None
     sun: Sun | None
-    exposure: float
+    level: float  # linear brightness of a white surface in the object's light, once exposed
+    environment: Environment | None = None  # lights in place of the sky's two colours
 
 
 def draw_transparent(dice: Dice) -> Surroundings:
@@ -79,6 +92,8 @@ def draw_transparent(dice: Dice) -> Surroundings:
 
     Nearly grey: a coloured light that no word explains would blur what the colour words mean.
     """
+    if dice.chance(ENVIRONMENT_SHARE):
+        return _in_environment(dice)
     outdoor = dice.chance(0.35)
     if outdoor:
         horizon, zenith = _sky(dice, dice.choose(("blue", "overcast", "sunset")))
@@ -87,6 +102,15 @@ def draw_transparent(dice: Dice) -> Surroundings:
         return _lit(dice, "", None, horizon, zenith, dice.uniform(0.7, 1.2), outdoor)
     tint = vary(dice, (0.75, 0.75, 0.75), 0.06)
     return _lit(dice, "", None, tint, darker(tint, dice.uniform(0.6, 1.0)), dice.uniform(0.6, 1.0), outdoor)
+
+
+def _in_environment(dice: Dice) -> Surroundings:
+    """In one of Blender's own environments, at times with a lamp beside it."""
+    environment = Environment(dice.choose(ENVIRONMENTS), dice.uniform(-180, 180))
+    grey = (0.5, 0.5, 0.5)
+    lit = _lit(dice, "", None, grey, grey, 1.0, outdoor=False)
+    key = replace(lit.key, power=lit.key.power * 0.4) if lit.key and dice.chance(0.3) else None
+    return replace(lit, environment=environment, key=key, rim=None)
 
 
 def draw_scene(dice: Dice, grounds: Sequence[str]) -> Surroundings:
@@ -178,13 +202,12 @@ def _lit(
     key = rim = sun = None
     if outdoor:
         sun = Sun(_triple(direction), dice.uniform(1, 14), dice.uniform(3, 7), light)
-        exposure = dice.uniform(0.25, 0.75)
     else:
         place = direction * dice.uniform(4, 6) + (0, 0, 0.6)
         key = Lamp(_triple(place), (0, 0, 0.6), dice.uniform(1.5, 4), dice.uniform(250, 650), light)
         rim = _rim(dice, turn) if dice.chance(0.6) else None
-        exposure = dice.uniform(-0.1, 0.45)
-    return Surroundings(scene, ground, _triple(horizon), _triple(zenith), sky_strength, key, rim, sun, exposure)
+    level = dice.uniform(*LEVELS)
+    return Surroundings(scene, ground, _triple(horizon), _triple(zenith), sky_strength, key, rim, sun, level)
 
 
 def _rim(dice: Dice, key_turn: float) -> Lamp:

@@ -19,12 +19,20 @@ def to_y_up(points: np.ndarray) -> np.ndarray:
 
 def mesh_glb(mesh: Mesh) -> bytes:
     """A normalised object as one triangulated mesh, Y-up metres, each vertex in its material's mean colour."""
-    faces, materials = triangles(mesh)
+    faces, _ = triangles(mesh)
     palette = linear_bytes(np.array([material.mean_color for material in mesh.materials]))
     colors = np.zeros((len(mesh.vertices), 4), np.uint8)
-    colors[faces] = palette[materials][:, None]  # a vertex belongs to one part, and a part has one material
+    colors[:] = palette[vertex_slots(mesh)]
     surface = trimesh.Trimesh(to_y_up(mesh.vertices), faces, vertex_colors=colors, process=False)
     return export_glb(trimesh.Scene({"mesh": surface}))
+
+
+def vertex_slots(mesh: Mesh) -> np.ndarray:
+    """The material of every vertex [V] of `mesh_glb`'s surface: a vertex belongs to one part, a part has one."""
+    faces, materials = triangles(mesh)
+    slots = np.zeros(len(mesh.vertices), int)
+    slots[faces] = materials[:, None]
+    return slots
 
 
 def linear_bytes(srgb: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from training.world.dice import Dice
 
 FOVY = 38.0
-CLOSE_UP_SHARE = 0.15
+CLOSE_UP_SHARE = 0.25
 OVERHEAD_SHARE = 0.12
 
 
@@ -43,17 +43,18 @@ class View:
         return x, z, -y
 
 
-def draw_view(dice: Dice, height: float, grounded: bool) -> View:
-    """A random view of an object that reaches up to `height`; over a ground the camera stays above it.
+def draw_view(dice: Dice, vertices: np.ndarray, grounded: bool) -> View:
+    """A random view of an object with vertices [V, 3]; over a ground the camera stays above it.
 
     Without one the object is whole in every picture but the close-ups, to be shifted and scaled later.
     """
     # a third of the views look at the front, where most kinds show what they are
     azimuth = dice.uniform(-180, 180) if dice.chance(0.7) else float(dice.normal(28.0))
-    middle = np.array([0.0, 0.0, height / 2])
+    middle = np.array([0.0, 0.0, float(vertices[:, 2].max()) / 2])
     if dice.chance(CLOSE_UP_SHARE):
-        aim = middle + dice.vector(-0.22, 0.22) * (1, 1, min(height, 1.2))
-        return _view(azimuth, dice.uniform(5, 50), dice.uniform(1.8, 2.3), aim, close_up=True)
+        # towards the surface, drawn inwards so that the rim does not fill half of the picture with nothing
+        aim = middle + 0.6 * (dice.choose(vertices) - middle)
+        return _view(azimuth, dice.uniform(5 if grounded else -10, 50), dice.uniform(1.4, 2.3), aim, close_up=True)
     aim = middle + dice.normal(0.05, 3)
     distance = 3.0 * (dice.uniform(0.84, 1.28) if grounded else dice.uniform(1.02, 1.28))
     if dice.chance(OVERHEAD_SHARE):

@@ -8,21 +8,33 @@ from __future__ import annotations
 import argparse
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from training.world.captions import caption
+from training.world.colors import RGB
+from training.world.dressing import dressed
 from training.world.kinds import KINDS
 from training.world.model import Mesh
-from training.world.numbering import kind_of, object_dice, object_number, sketch_dice, view_dice
+from training.world.numbering import (
+    dressing_dice,
+    has_sketch,
+    kind_of,
+    object_dice,
+    object_number,
+    sketch_dice,
+    view_dice,
+)
 from training.world.scene import SAMPLES, Stage
 from training.world.shards import ShardWriter
 from training.world.sketch import sketch_glb
 from training.world.surroundings import Surroundings, draw_scene, draw_transparent
 from training.world.thing import Thing
-from training.world.true_mesh import mesh_glb
+from training.world.true_mesh import mesh_glb, vertex_slots
 from training.world.views import FOVY, View, draw_view
 
+OTHER_MATERIALS = 0.35  # of the objects wear another material in every view: "a marble chair", "a knitted car"
 SCENE_EVERY = 5  # one view in so many has a ground and a sky
 
 
@@ -41,30 +53,40 @@ def main() -> None:
 def make_object(
     stage: Stage, shard: ShardWriter, number: int, kinds: Sequence[str], views: int, meshes: bool = True
 ) -> None:
-    """One object's views, and its sketch and true mesh if wanted."""
+    """One object's views, and its true mesh if wanted, with a sketch for some."""
     thing = KINDS[kind_of(number, kinds)](object_dice(number))
     mesh = thing.model.normalised()
     stage.show(mesh)
+    dressing = dressing_dice(number)
+    other = dressing.chance(OTHER_MATERIALS)
     for index in range(views):
-        _add_view(stage, shard, number, index, thing, mesh)
+        worn, materials = dressed(thing, mesh, dressing) if other else (thing, mesh.materials)
+        stage.wear(materials)
+        _add_view(stage, shard, number, index, worn, replace(mesh, materials=materials))
         _say("view")
     if meshes:
-        shard.add_object(number, sketch_glb(mesh, sketch_dice(number)), mesh_glb(mesh))
+        sketch = sketch_glb(mesh, sketch_dice(number)) if has_sketch(number) else None
+        shard.add_object(number, sketch, mesh_glb(mesh), vertex_slots(mesh))
 
 
 def _add_view(stage: Stage, shard: ShardWriter, number: int, index: int, thing: Thing, mesh: Mesh) -> None:
     dice = view_dice(number, index)
     transparent = index % SCENE_EVERY != SCENE_EVERY - 1
     around = draw_transparent(dice) if transparent else draw_scene(dice, thing.grounds)
-    view = draw_view(dice, float(mesh.vertices[:, 2].max()), grounded=around.ground is not None)
+    view = draw_view(dice, mesh.vertices, grounded=around.ground is not None)
     stage.dress(around)
-    image = stage.photograph(view, dice.integer(0, 2**30), transparent)
-    shard.add_view(number, index, image, card(number, thing, view, around, transparent))
+    passes = stage.photograph(view, dice.integer(0, 2**30), transparent)
+    palette = [material.mean_color for material in mesh.materials]
+    shard.add_view(number, index, passes, card(number, thing, view, around, transparent, palette))
 
 
-def card(number: int, thing: Thing, view: View, around: Surroundings, transparent: bool) -> dict[str, Any]:
-    """What is known of a view; angles in degrees, lengths in the object's radii, the target Y up."""
+def card(
+    number: int, thing: Thing, view: View, around: Surroundings, transparent: bool, palette: Sequence[RGB] = ()
+) -> dict[str, Any]:
+    """What is known of a view; angles in degrees, lengths in the object's radii, the target Y up, the palette (the
+    mean colour of every material) sRGB."""
     return {
+        "palette": [[round(float(value), 4) for value in color] for color in palette],
         "object": number,
         "kind": thing.kind,
         "phrase": thing.phrase,

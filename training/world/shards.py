@@ -23,8 +23,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from training.world.passes import Passes
-
 PART = ".part"  # ends the name of a shard that is being written
 WEBP_QUALITY = 92
 
@@ -53,12 +51,15 @@ class ShardWriter:
         else:
             self._part.unlink(missing_ok=True)
 
-    def add_view(self, number: int, view: int, passes: Passes, card: Mapping[str, Any]) -> None:
+    def add_view(
+        self, number: int, view: int, picture: Image.Image, card: Mapping[str, Any], **others: Image.Image
+    ) -> None:
+        """A picture, what is known of it, and what else there is of the same view (light, base, surface)."""
         key = f"{number:09d}-{view}"
-        self._add(f"{key}.webp", webp(passes.picture))
+        self._add(f"{key}.webp", webp(picture))
         self._add(f"{key}.json", json.dumps(card).encode())
-        for name in ("light", "base", "surface"):
-            self._add(f"{key}.{name}.webp", webp(getattr(passes, name)))
+        for name, image in others.items():
+            self._add(f"{key}.{name}.webp", webp(image))
 
     def add_object(self, number: int, sketch: bytes | None, mesh: bytes, slots: np.ndarray) -> None:
         """`slots` [V]: each vertex's material."""

@@ -77,7 +77,8 @@ def _add_view(stage: Stage, shard: ShardWriter, number: int, index: int, thing: 
     stage.dress(around)
     passes = stage.photograph(view, dice.integer(0, 2**30), transparent)
     palette = [material.mean_color for material in mesh.materials]
-    shard.add_view(number, index, passes, card(number, thing, view, around, transparent, palette))
+    about = card(number, thing, view, around, transparent, palette)
+    shard.add_view(number, index, passes.picture, about, light=passes.light, base=passes.base, surface=passes.surface)
 
 
 def card(

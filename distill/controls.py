@@ -15,7 +15,8 @@ from torch import Tensor
 
 ControlKind = Literal["depth", "normal", "color", "guide"]
 
-CHANNELS: dict[ControlKind, int] = {"depth": 3, "normal": 3, "color": 3, "guide": 7}
+GUIDE_CHANNELS = 7
+CHANNELS: dict[ControlKind, int] = {"depth": 3, "normal": 3, "color": 3, "guide": GUIDE_CHANNELS}
 
 # The guide's channels.
 PICTURE, KNOWN, NORMALS = slice(0, 3), slice(3, 4), slice(4, 7)
@@ -43,7 +44,7 @@ def join_guide(picture: Tensor, known: Tensor, normals: Tensor) -> Tensor:
 
 def blank_guide(count: int, size: int) -> Tensor:
     """Guides [count, 7, size, size] that tell nothing: with them the prior draws from the words alone."""
-    guide = torch.full((count, count_channels(["guide"]), size, size), 0.5)
+    guide = torch.full((count, GUIDE_CHANNELS, size, size), 0.5)
     guide[:, KNOWN] = 0.0
     return guide
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -18,12 +20,15 @@ def sample_ddim(
     steps: int = 20,
     guidance_scale: float | None = None,
 ) -> Tensor:
-    """x [N, C, h, w] for N prompts; `unconditional` is one embedded empty prompt. No scale: the prior's."""
+    """x [N, C, h, w] for N prompts; `unconditional` is one embedded empty prompt, which is shown the prompts' controls.
+
+    No scale: the prior's.
+    """
     if steps < 1:
         raise ValueError(f"steps is {steps}: sampling takes one or more")
     scale = prior.style.defaults.sampling_guidance_scale if guidance_scale is None else guidance_scale
     count, schedule = len(prompts), prior.schedule
-    empty = unconditional[[0] * count]
+    empty = replace(unconditional[[0] * count], controls=prompts.controls)
     x_t = torch.randn(count, *prior.shape, generator=generator, device=generator.device).to(prior.device)
     times = [round(len(schedule) * (steps - i) / steps) - 1 for i in range(steps)]
     for now, following in zip(times, [*times[1:], -1], strict=True):

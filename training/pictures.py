@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,11 @@ from PIL import Image
 
 from sdf_fit.render.backgrounds import anything, around
 from sdf_fit.render.shading import linear_to_srgb, srgb_to_linear
+from training import conditions
 from training.corruptions import Picture
 from training.world import captions
 from training.world.numbering import HELD_OUT_EVERY, OBJECTS_OF_A_SEED
+from training.world.shards import read_shard
 
 Meta = dict[str, Any]
 Split = Literal["train", "classifier", "held_out"]
@@ -38,22 +39,42 @@ BACKGROUNDS: dict[str, tuple[float, float, float]] = {
 CLASSIFIER_SEED = 5  # of the world; no prior sees its objects
 QUALITY = ", detailed high resolution, high quality, sharp"
 CLOSE_UP = "close-up"
+CROP_SHARE, CROPS = 0.15, (0.7, 0.85)  # of the pictures are cut out of a render, so much of its side
+SMOOTH = Image.Resampling.HAMMING
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a render beside itself, uint8: its light [S/2, S/2, 3] (training/world/passes.py codes it), its
+    base colour [S, S, 4], and what the product's renderer sees (training/conditions.py): normals [S, S, 3] and slots
+    [S, S]."""
+
+    light: Image8
+    base: Image8
+    normals: Image8
+    slots: Image8
 
 
 @dataclass(frozen=True)
 class Renders:
-    """N renders [S, S, 4] uint8, sRGB with straight alpha, each of its own size S, and what is on them."""
+    """N renders [S, S, 4] uint8, sRGB with straight alpha, each of its own size S, what is on them, and what else is
+    known of them; nothing of those without passes or conditions."""
 
     images: list[Image8]
     metas: list[Meta]
+    known: list[Known | None] | None = None
 
     def __len__(self) -> int:
         return len(self.metas)
 
+    def known_of(self, index: int) -> Known | None:
+        return self.known[index] if self.known else None
+
     def select(self, wanted: Callable[[Meta], bool]) -> Renders:
         """The renders whose description is wanted."""
         kept = [i for i, meta in enumerate(self.metas) if wanted(meta)]
-        return Renders([self.images[i] for i in kept], [self.metas[i] for i in kept])
+        known = [self.known[i] for i in kept] if self.known else None
+        return Renders([self.images[i] for i in kept], [self.metas[i] for i in kept], known)
 
     def of(self, part: Split) -> Renders:
         """The renders that belong to one part of the data."""
@@ -77,24 +98,28 @@ def read_renders(paths: Sequence[Path]) -> Renders:
     """All renders of some shards (tar files of NAME.webp and NAME.json). Raises ValueError without any."""
     images: list[Image8] = []
     metas: list[Meta] = []
+    known: list[Known | None] = []
     for path in paths:
-        pictures: dict[str, Image8] = {}
-        cards: dict[str, Meta] = {}
-        with tarfile.open(path) as shard:
-            for member in shard:
-                name, _, kind = member.name.rpartition(".")
-                if kind in ("webp", "json") and (file := shard.extractfile(member)):
-                    data = file.read()
-                    if kind == "webp":
-                        pictures[name] = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
-                    else:
-                        cards[name] = _described(json.loads(data))
-        for name in sorted(pictures.keys() & cards.keys()):
-            images.append(pictures[name])
-            metas.append(cards[name])
+        seen = conditions.read(path)
+        for name, sample in sorted(read_shard(path)):
+            if "webp" in sample and "json" in sample:
+                images.append(_pixels(sample["webp"], "RGBA"))
+                metas.append(_described(json.loads(sample["json"])))
+                known.append(_known(sample, seen.get(name)))
     if not images:
         raise ValueError(f"no renders in {', '.join(map(str, paths)) or 'no files'}: make some with `make world`")
-    return Renders(images, metas)
+    return Renders(images, metas, known)
+
+
+def _pixels(data: bytes, mode: str) -> Image8:
+    return np.asarray(Image.open(io.BytesIO(data)).convert(mode))
+
+
+def _known(sample: dict[str, bytes], condition: conditions.Condition | None) -> Known | None:
+    if condition is None or "light.webp" not in sample:
+        return None
+    light, base = _pixels(sample["light.webp"], "RGB"), _pixels(sample["base.webp"], "RGBA")
+    return Known(light, base, condition.normals, condition.slots)
 
 
 def _described(card: Meta) -> Meta:
@@ -113,30 +138,62 @@ def _described(card: Meta) -> Meta:
 
 
 @dataclass(frozen=True)
+class Framing:
+    """Which part of a render becomes a training picture, `size` pixels wide: mirrored, and a square window of it (the
+    whole render if None) that may make a close-up."""
+
+    size: int
+    mirrored: bool = False
+    window: Window | None = None
+    close_up: bool = False
+
+    def cut(self, pixels: Image8, full: int | None = None, resample: Image.Resampling = SMOOTH) -> Picture:
+        """float32 [size, size, C], 0..1, of a render's pixels uint8 [S, S, C] or of a map [s, s, C] of it.
+
+        The window is in pixels of a render of `full` (S if None). Colours of half-covered pixels of four channels are
+        weighed by their alpha; beside the render there are zeros.
+        """
+        scale = len(pixels) / (full or len(pixels))
+        window = self.window and tuple(value * scale for value in self.window)
+        return _resized(pixels[:, ::-1] if self.mirrored else pixels, window, self.size, resample)
+
+
+@dataclass(frozen=True)
 class Framed:
     """A training picture, sRGB float32 [S, S, 3], with the words for what is around the object and for the
-    view."""
+    view; how it was framed; its coverage [S, S, 1] and its backdrop, linear [S, S, 3] (none for a scene)."""
 
     image: Picture
     surroundings: str
     view: str
+    framing: Framing
+    coverage: Picture | None = None
+    backdrop: Picture | None = None
 
 
 def frame(image: Image8, meta: Meta, rng: np.random.Generator, size: int = 64, move: bool = True) -> Framed:
     """A render at size x size pixels: on a background if it has none; if `move`, flipped, shifted, scaled or
     cropped at random as well."""
-    view = meta["view"]
-    if move and rng.random() < 0.5:
-        image = image[:, ::-1]
+    framing = draw_framing(image, meta, rng, size) if move else Framing(size)
     if not meta["transparent"]:
-        return Framed(_resized(image, None, size)[..., :3], meta["scene"], view)
-    window, close = _window(image, rng) if move else (None, False)
-    pixels = _resized(image, window, size)
+        return Framed(framing.cut(image)[..., :3], meta["scene"], meta["view"], framing)
+    pixels = framing.cut(image)
     backdrop, word = background(size, rng)
-    alpha = torch.from_numpy(pixels[..., 3:].copy())
-    canvas = srgb_to_linear(torch.from_numpy(pixels[..., :3].copy())) * alpha + backdrop * (1 - alpha)
     surroundings = f", {word} background" if word else ""
-    return Framed(linear_to_srgb(canvas).clamp(0, 1).numpy(), surroundings, CLOSE_UP if close else view)
+    view = CLOSE_UP if framing.close_up else meta["view"]
+    coverage, behind = pixels[..., 3:], backdrop.numpy()
+    picture = on_backdrop(to_linear(pixels[..., :3]), coverage, behind)
+    return Framed(picture, surroundings, view, framing, coverage, behind)
+
+
+def on_backdrop(linear: Picture, coverage: Picture, backdrop: Picture) -> Picture:
+    """sRGB [S, S, 3] of linear colours that cover a linear backdrop in part."""
+    canvas = torch.from_numpy(linear * coverage + backdrop * (1 - coverage))
+    return linear_to_srgb(canvas).clamp(0, 1).numpy()
+
+
+def to_linear(srgb: Picture) -> Picture:
+    return srgb_to_linear(torch.from_numpy(np.ascontiguousarray(srgb))).numpy()
 
 
 def background(size: int, rng: np.random.Generator, unnamed: float = 0.15) -> tuple[torch.Tensor, str | None]:
@@ -148,19 +205,22 @@ def background(size: int, rng: np.random.Generator, unnamed: float = 0.15) -> tu
     return around(BACKGROUNDS[name], size, generator), name
 
 
-def _window(image: Image8, rng: np.random.Generator) -> tuple[Window, bool]:
-    """A square of the render to show, and whether it makes a close-up."""
-    full = image.shape[0]
-    alpha = image[..., 3]
-    if rng.random() < 0.12:
+def draw_framing(image: Image8, meta: Meta, rng: np.random.Generator, size: int) -> Framing:
+    """A random one: a square of the render to show; a scene is only mirrored."""
+    mirrored = bool(rng.random() < 0.5)
+    if not meta["transparent"]:
+        return Framing(size, mirrored)
+    image = image[:, ::-1] if mirrored else image
+    full, alpha = image.shape[0], image[..., 3]
+    if rng.random() < CROP_SHARE:
         rows, columns = np.nonzero(alpha > 128)
         if len(rows):
             pick = int(rng.integers(len(rows)))
-            side = full * float(rng.uniform(0.5, 0.7))
-            return _square(columns[pick], rows[pick], side, alpha), True
+            side = full * float(rng.uniform(*CROPS))
+            return Framing(size, mirrored, _square(columns[pick], rows[pick], side, alpha), close_up=True)
     side = full * float(rng.uniform(0.86, 1.1))
     x, y = full / 2 + full * 0.05 * rng.normal(size=2)
-    return _square(x, y, side, alpha), False
+    return Framing(size, mirrored, _square(x, y, side, alpha))
 
 
 def _square(x: float, y: float, side: float, alpha: Image8) -> Window:
@@ -173,19 +233,16 @@ def _square(x: float, y: float, side: float, alpha: Image8) -> Window:
     return x - side / 2, y - side / 2, x + side / 2, y + side / 2
 
 
-def _resized(image: Image8, window: Window | None, size: int) -> Picture:
-    """float32 [size, size, 4], 0..1; colours of half-covered pixels are weighed by their alpha."""
-    full = image.shape[0]
+def _resized(pixels: Image8, window: Window | None, size: int, resample: Image.Resampling) -> Picture:
+    full = len(pixels)
     window = window or (0.0, 0.0, full, full)
     margin = max(0, -int(np.floor(min(window))), int(np.ceil(max(window))) - full)
     if margin:
-        wider = np.zeros((full + 2 * margin, full + 2 * margin, 4), np.uint8)
-        wider[margin:-margin, margin:-margin] = image
-        image = wider
+        pixels = np.pad(pixels, [(margin, margin)] * 2 + [(0, 0)] * (pixels.ndim - 2))
     box = (window[0] + margin, window[1] + margin, window[2] + margin, window[3] + margin)
-    picture = Image.fromarray(np.ascontiguousarray(image))
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
     if box != (0, 0, size, size):
-        picture = picture.resize((size, size), Image.Resampling.HAMMING, box=box)
+        picture = picture.resize((size, size), resample, box=box)
     return np.asarray(picture, np.float32) / 255
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from PIL import Image
 from distill.ddim import sample_ddim
 from distill.load import load_prior
 from distill.prior import Prior
+from training.examples import Example
 
+GUIDED_ROWS = ((0, 1.0, True), (1, 2.0, True), (0, 4.0, True), (0, 3.0, False))  # seed, guidance scale, guided?
 SHEET_PROMPTS = (
     "a red apple, white background, front view",
     "a house with a red roof, blue background, front view",
@@ -47,6 +50,20 @@ def sample_sheet(
             rows.append(np.concatenate(list(prior.decode(x).numpy()), axis=1))
     sheet = Image.fromarray((np.concatenate(rows) * 255 + 0.5).astype(np.uint8))
     sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.BICUBIC).save(path)
+
+
+def guided_sheet(prior: Prior, examples: Sequence[Example], path: Path, steps: int = 20) -> None:
+    """Rows: photographs, their guides, samples under them at three scales with two seeds, and without a guide."""
+    unconditional, style = prior.embed([""]), prior.style
+    embeds = prior.embed([example.caption + style.target_suffix for example in examples])
+    guides = torch.from_numpy(np.stack([example.guide for example in examples]))
+    rows = [np.concatenate([example.image for example in examples], axis=1)]
+    rows.append(np.concatenate([example.guide[:3].transpose(1, 2, 0) for example in examples], axis=1))
+    for seed, scale, guided in GUIDED_ROWS:
+        seen = replace(embeds, controls=guides) if guided else embeds
+        x = sample_ddim(prior, seen, unconditional, torch.Generator().manual_seed(seed), steps, scale)
+        rows.append(np.concatenate(list(prior.decode(x).numpy()), axis=1))
+    Image.fromarray((np.concatenate(rows).clip(0, 1) * 255 + 0.5).astype(np.uint8)).save(path)
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """Trains the embedded prior: `python -m training.train --data SHARDS --out FOLDER --minutes 60 [--init FOLDER]`
 
-Begins with the weights of --init (or from nothing, with --channels), goes on from OUT/state.pt where there is
-one. Writes OUT/state.pt, OUT/log.csv, OUT/prior (what distill.load.load_prior reads, EMA weights, float16) and
-OUT/samples-MINUTES.png. Works on a CPU (bfloat16 where the processor multiplies it) and on CUDA (bfloat16,
---compile).
+Begins with the weights of --init, or with a new network of --channels around the words of --text; goes on from
+OUT/state.pt where there is one. Writes OUT/state.pt, OUT/log.csv, OUT/prior (what distill.load.load_prior reads, EMA
+weights, float16) and OUT/samples-MINUTES.png. Works on a CPU (bfloat16 where the processor multiplies it) and on CUDA
+(bfloat16, --compile).
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ from transformers import CLIPTokenizer
 
 from distill.load import EMBEDDED, load_prior
 from distill.precision import choose_device
+from distill.schedule import NoiseSchedule
 from training.card import card
-from training.examples import Examples, stream
+from training.examples import Batch, Examples, stream
 from training.muon import Muon
-from training.network import PATCH, Network, create, load, schedule, widened, with_vocabulary
+from training.network import Network, Shape, create, load, load_text, new_text_encoder, schedule, with_vocabulary
+from training.perceptual import PerceptualLoss
 from training.pictures import Renders, read_renders
-from training.sheets import SHEET_PROMPTS, sample_sheet
+from training.sheets import guided_sheet
 from training.validation import Validation, autocast
 from training.vocabulary import train_tokenizer, world_captions
 from training.world.captions import caption
@@ -41,8 +43,10 @@ from training.world.captions import caption
 REPORT = 50  # steps between two lines of the log
 WARM_UP = 200  # steps over which the learning rates rise
 RENDEZVOUS = "29510"  # port on which the processes of one machine find each other
-# Weights that Muon does not suit: what reads and writes pixels, time and the pooled text.
-NOT_MUON = ("conv_in", "conv_out", "time_embedding", "add_embedding")
+MUON = ("unet.down", "unet.mid", "unet.up")  # the rest reads and writes pixels, time and words
+SIGMA_LEAST = 0.25  # noise below which an error counts no more: there is little left to draw
+CERTAIN = 0.85  # how much less an error counts where the guide is sure: beside the object
+PERCEPTUAL_SIGMA = 0.7  # noise up to which a clean prediction is a picture to look at
 
 
 @dataclass(frozen=True)
@@ -54,15 +58,17 @@ class Plan:
     minutes: float
     total_minutes: float
     init: Path | None = None
-    channels: tuple[int, ...] = (128, 256)
-    widen: bool = False
-    vocabulary: bool = False
+    text: Path | None = None
+    shape: Shape = field(default_factory=Shape)
     max_tokens: int = 56
-    batch: int = 64
-    lr: float = 1e-3
-    muon_lr: float = 1e-3
+    batch: int = 16
+    lr: float = 4e-4
+    muon_lr: float = 8e-4
+    head_lr: float = 1e-3
+    text_lr: float = 1e-4
     optimizer: str = "muon"
-    timesteps: str = "uniform"
+    timesteps: str = "middle"
+    perceptual: float = 0.0
     cooldown: float = 0.25
     images: int | None = None
     processes: int = 1
@@ -87,7 +93,8 @@ class State:
         """Writes beside and renames, so that a killed run leaves the state before."""
         part = path.with_suffix(".part")
         torch.save({
-            "unet": self.network.unet.state_dict(), "text_encoder": self.network.text_encoder.state_dict(),
+            "unet": self.network.unet.state_dict(), "head": self.network.head.state_dict(),
+            "text_encoder": self.network.text_encoder.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers], "ema": self.ema,
             "step": self.step, "seen": self.seen, "minutes": self.minutes,
         }, part)  # fmt: skip
@@ -97,9 +104,11 @@ class State:
         """Takes up what `save` wrote."""
         saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         self.network.unet.load_state_dict(saved["unet"])
+        self.network.head.load_state_dict(saved["head"])
         self.network.text_encoder.load_state_dict(saved["text_encoder"])
         for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
-            optimizer.load_state_dict(state)
+            if not isinstance(optimizer, Muon) or len(optimizer.param_groups[0]["params"]) == _count(state):
+                optimizer.load_state_dict(state)  # Muon's momentum of other processes is soon there again
         for mean, value in zip(self.ema, saved["ema"], strict=True):
             mean.copy_(value)
         self.step, self.seen, self.minutes = saved["step"], saved["seen"], saved["minutes"]
@@ -114,6 +123,10 @@ class State:
         """Exchanges the weights with their averages; again to undo it."""
         for weight, mean in zip(self.network.parameters(), self.ema, strict=True):
             weight.data, mean.data = mean.data, weight.data
+
+
+def _count(state: dict[str, Any]) -> int:
+    return len(state["param_groups"][0]["params"])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -136,8 +149,9 @@ def train(rank: int, plan: Plan) -> None:
     if device.type == "cpu":
         torch.set_num_threads(1)
     renders = read_renders(plan.data)
-    state = begin(plan, renders, device)
-    examples = Examples(renders.of("train"), plan.batch, seed=plan.seed + 1000 * rank, start=state.step)
+    state = begin(plan, renders, device, rank)
+    size = state.network.size
+    examples = Examples(renders.of("train"), plan.batch, size, seed=plan.seed + 1000 * rank, start=state.step)
     held_out = Validation(renders.of("held_out"), state.network, device)
     if rank == 0:
         if state.step == 0:  # what a saved state is put into must be there before the state is
@@ -149,32 +163,36 @@ def train(rank: int, plan: Plan) -> None:
         dist.destroy_process_group()
 
 
-def begin(plan: Plan, renders: Renders, device: torch.device) -> State:
+def begin(plan: Plan, renders: Renders, device: torch.device, rank: int = 0) -> State:
     """A new run's state, or the one that was saved."""
     saved = plan.out / "state.pt"
     if saved.is_file():
         network = load(_whole(plan.out / "prior"))
     else:
         network = _new_network(plan, renders)
-    network.unet.to(device, memory_format=torch.channels_last).train()
+    for part in (network.unet, network.head):
+        part.to(device, memory_format=torch.channels_last).train()
     network.text_encoder.to(device).train()
     if device.type == "cpu":
         # A tenth faster here: the fused attention's backward pass does not use AMX, batched products do.
         network.unet.set_attn_processor(AttnProcessor())
     weights = network.parameters()
-    state = State(network, _optimizers(plan, network), [weight.detach().clone() for weight in weights])
+    state = State(network, _optimizers(plan, network, rank), [weight.detach().clone() for weight in weights])
     if saved.is_file():
         state.restore(saved, device)
     return state
 
 
 def _new_network(plan: Plan, renders: Renders) -> Network:
-    if plan.init is None:
-        return create(_tokenizer(renders), plan.channels, max_tokens=plan.max_tokens)
-    network = load(plan.init)
-    if plan.vocabulary:
-        network = with_vocabulary(network, _tokenizer(renders), plan.max_tokens)
-    return widened(network) if plan.widen else network
+    if plan.init is not None:
+        return load(plan.init)
+    tokenizer = _tokenizer(renders)
+    if plan.text is None:
+        encoder = new_text_encoder(tokenizer, plan.max_tokens)
+    else:
+        encoder, before = load_text(plan.text)
+        encoder = with_vocabulary(encoder, before, tokenizer, plan.max_tokens)
+    return create(encoder, tokenizer, plan.shape)
 
 
 def _tokenizer(renders: Renders) -> CLIPTokenizer:
@@ -183,44 +201,60 @@ def _tokenizer(renders: Renders) -> CLIPTokenizer:
     return train_tokenizer([*said, *world_captions()])
 
 
-def _optimizers(plan: Plan, network: Network) -> list[torch.optim.Optimizer]:
-    """AdamW, and Muon for the UNet's inner matrices where it is asked for."""
+def _optimizers(plan: Plan, network: Network, rank: int) -> list[torch.optim.Optimizer]:
+    """AdamW, and Muon for the process's share of the UNet's inner matrices where it is asked for."""
+    shared = muon_shares(plan, network)
+    chosen = {id(weight) for share in shared for weight in share}
+    rates = {"unet": plan.lr, "head": plan.head_lr, "text": plan.text_lr}
+    groups: dict[str, list[nn.Parameter]] = {part: [] for part in rates}
+    for name, weight in network.named_parameters():
+        if id(weight) not in chosen:
+            groups[name.partition(".")[0]].append(weight)
+    adamw = torch.optim.AdamW(
+        [{"params": weights, "lr": rates[part], "full": rates[part]} for part, weights in groups.items()],
+        betas=(0.9, 0.99), weight_decay=0.01, fused=True,
+    )  # fmt: skip
+    if not shared[rank]:
+        return [adamw]
+    muon = Muon(shared[rank], plan.muon_lr)
+    muon.param_groups[0]["full"] = plan.muon_lr
+    return [adamw, muon]
+
+
+def muon_shares(plan: Plan, network: Network) -> list[list[nn.Parameter]]:
+    """The UNet's inner matrices, shared out among the processes by the work that orthogonalising them takes."""
+    shares: list[list[nn.Parameter]] = [[] for _ in range(plan.processes)]
+    work = [0.0] * plan.processes
     inner = [
         weight
-        for name, weight in network.unet.named_parameters()
-        if plan.optimizer == "muon" and weight.ndim in (2, 4) and not name.startswith(NOT_MUON)
+        for name, weight in network.named_parameters()
+        if plan.optimizer == "muon" and weight.ndim in (2, 4) and name.startswith(MUON)
     ]
-    chosen = set(map(id, inner))
-    others = [weight for weight in network.parameters() if id(weight) not in chosen]
-    adamw = torch.optim.AdamW(others, lr=plan.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    return [adamw, *([Muon(inner, plan.muon_lr)] if inner else [])]
+    for weight in sorted(inner, key=lambda weight: -weight.numel()):
+        least = work.index(min(work))
+        shares[least].append(weight)
+        work[least] += weight.numel() * min(len(weight), weight[0].numel())
+    return shares
 
 
 def loop(
     rank: int, plan: Plan, state: State, examples: Examples, held_out: Validation, device: torch.device
 ) -> None:
     """Steps until the time is up; saves and draws every so often, and at the end."""
-    network, noise = state.network, schedule().to(device)
-    velocity = torch.compile(network.velocity) if plan.compile else network.velocity
-    generator = torch.Generator().manual_seed(plan.seed + 7 * state.step + rank)
+    network = state.network
+    loss_of = Loss(plan, network, schedule().to(device), device, plan.seed + 7 * state.step + rank)
     batches = stream(examples, workers=max(1, (os.cpu_count() or 2) - 2) if device.type == "cuda" else 1)
     clock = Clock(state.minutes)
     losses: list[float] = []
     draw_at = (state.minutes // plan.every + 1) * plan.every
     while (minutes := _agreed_minutes(plan, clock)) < state_end(plan, clock) and not _enough(plan, state):
-        pictures, captions = next(batches)
-        x = F.pixel_unshuffle(pictures.to(device), PATCH).contiguous(memory_format=torch.channels_last)
-        tokens = network.tokens(captions).to(device)
-        t = draw_timesteps(len(x), plan.timesteps, noise, generator).to(device)
-        noises = torch.randn(x.shape, generator=generator).to(device)
-        x_t = noise.add_noise(x, t, noises).contiguous(memory_format=torch.channels_last)
-        with autocast(device):
-            predicted = velocity(x_t, t, tokens)
-        loss = F.mse_loss(predicted.float(), noise.alpha(t) * noises - noise.sigma(t) * x)
+        batch = next(batches)
+        loss = loss_of(batch)
         loss.backward()
         update(plan, state, minutes)
         losses.append(float(loss.detach()))
-        state.step, state.seen, state.minutes = state.step + 1, state.seen + len(x) * plan.processes, clock.minutes()
+        state.step, state.minutes = state.step + 1, clock.minutes()
+        state.seen += len(batch.pictures) * plan.processes
         if rank == 0 and state.step % REPORT == 0:
             report(plan, state, losses, clock)
             losses.clear()
@@ -230,6 +264,43 @@ def loop(
                 keep(plan, state, held_out, examples.renders)
     if rank == 0:
         keep(plan, state, held_out, examples.renders)
+
+
+class Loss:
+    """What is descended: the v loss, and at low noise how far the clean prediction looks from the picture."""
+
+    def __init__(
+        self, plan: Plan, network: Network, noise: NoiseSchedule, device: torch.device, seed: int
+    ) -> None:
+        self._plan, self._network, self._noise, self._device = plan, network, noise, device
+        self._generator = torch.Generator().manual_seed(seed)
+        self._velocity = torch.compile(network.velocity) if plan.compile else network.velocity
+        self._look = PerceptualLoss().to(device) if plan.perceptual else None
+
+    def __call__(self, batch: Batch) -> Tensor:
+        noise, patch = self._noise, self._network.patch
+        pictures, guides = batch.pictures.to(self._device), batch.guides.to(self._device)
+        x = F.pixel_unshuffle(pictures, patch)
+        t = draw_timesteps(len(x), self._plan.timesteps, noise, self._generator).to(self._device)
+        noises = torch.randn(x.shape, generator=self._generator).to(self._device)
+        level, x_t = (noise.alpha(t), noise.sigma(t)), noise.add_noise(x, t, noises)
+        with autocast(self._device):
+            v = self._velocity(x_t, t, level, self._network.tokens(batch.captions).to(self._device), guides)
+        clean = F.pixel_shuffle(level[0] * x_t - level[1] * v.float(), patch)
+        errors = (clean - pictures).square() * certainty(guides) / level[1].clamp(min=SIGMA_LEAST) ** 2
+        return errors.mean() + self._plan.perceptual * self._seen(clean, pictures, level[1].flatten())
+
+    def _seen(self, clean: Tensor, pictures: Tensor, sigma: Tensor) -> Tensor | float:
+        near = sigma < PERCEPTUAL_SIGMA
+        if self._look is None or not near.any():
+            return 0.0
+        with autocast(self._device):
+            return self._look(clean[near], pictures[near]).float().sum() / len(clean)
+
+
+def certainty(guides: Tensor) -> Tensor:
+    """How much an error counts at each pixel [B, 1, S, S]: beside the object the guide itself is right."""
+    return 1 - CERTAIN * guides[:, 3:4] ** 2
 
 
 @dataclass
@@ -272,14 +343,17 @@ def _agreed_minutes(plan: Plan, clock: Clock) -> float:
     return float(told)
 
 
-def draw_timesteps(count: int, how: str, noise: Any, generator: torch.Generator) -> Tensor:
-    """Timesteps [count]: "uniform", or "edm": the log-normal noise levels of Karras et al. 2022 (P_mean -1.2,
-    P_std 1.2), under which their weighting of the loss is the plain v loss used here."""
-    if how == "uniform":
-        return torch.randint(len(noise), (count,), generator=generator)
-    levels = (noise.sigmas / noise.alphas).log().cpu()
-    wanted = torch.randn(count, generator=generator) * 1.2 - 1.2
-    return torch.searchsorted(levels, wanted).clamp(0, len(noise) - 1)
+def draw_timesteps(count: int, how: str, noise: NoiseSchedule, generator: torch.Generator) -> Tensor:
+    """Timesteps [count]: "uniform"; "middle": three of five from .1 to .75, where most is decided; or "edm": the
+    log-normal noise levels of Karras et al. 2022 (P_mean -1.2, P_std 1.2)."""
+    if how == "edm":
+        levels = (noise.sigmas / noise.alphas).log().cpu()
+        wanted = torch.randn(count, generator=generator) * 1.2 - 1.2
+        return torch.searchsorted(levels, wanted).clamp(0, len(noise) - 1)
+    drawn = torch.rand(count, generator=generator)
+    if how == "middle":
+        drawn = torch.where(torch.rand(count, generator=generator) < 0.6, 0.1 + 0.65 * drawn, drawn)
+    return (drawn * len(noise)).long().clamp(max=len(noise) - 1)
 
 
 def learning_rate(plan: Plan, minutes: float, step: int) -> float:
@@ -304,12 +378,25 @@ def update(plan: Plan, state: State, minutes: float) -> None:
     if not torch.isfinite(norm):
         raise FloatingPointError(f"the gradient's norm is {float(norm)} at step {state.step}: lower --lr or --muon-lr")
     share = learning_rate(plan, minutes, state.step)
-    for optimizer, full in zip(state.optimizers, (plan.lr, plan.muon_lr), strict=False):
+    for optimizer in state.optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = full * share
+            group["lr"] = group["full"] * share
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+    if plan.processes > 1:
+        _exchange(muon_shares(plan, state.network))
+    for weight in weights:
+        weight.grad = None
     state.average()
+
+
+def _exchange(shares: list[list[nn.Parameter]]) -> None:
+    """Every process tells the others the weights that it alone has changed."""
+    for rank, share in enumerate(shares):
+        if share:
+            flat = torch.cat([weight.data.flatten() for weight in share])
+            dist.broadcast(flat, rank)
+            for weight, part in zip(share, flat.split([weight.numel() for weight in share]), strict=True):
+                weight.data.copy_(part.view_as(weight))
 
 
 def report(plan: Plan, state: State, losses: list[float], clock: Clock) -> None:
@@ -325,15 +412,16 @@ def keep(plan: Plan, state: State, held_out: Validation, renders: Renders) -> No
     """Saves the state and the averaged weights, prints the validation losses and draws samples."""
     state.save(plan.out / "state.pt")
     state.swap()
-    right, wrong = held_out.losses(state.network)
+    found = held_out.losses(state.network)
     save_prior(plan, state.network, renders)
     state.swap()
-    words = f"validation {right:.5f} right, {wrong:.5f} wrong captions"
+    words = ", ".join(f"{name} {value:.5f}" for name, value in found.items())
     print(f"{state.minutes:.1f} min, {state.seen} images: {words}", flush=True)
+    row = [f"{state.minutes:.2f}", f"{state.seen}", *(f"{value:.5f}" for value in found.values())]
     with (plan.out / "validation.csv").open("a", encoding="utf-8") as log:
-        log.write(f"{state.minutes:.2f},{state.seen},{right:.5f},{wrong:.5f}\n")
+        log.write(",".join(row) + "\n")
     prior = load_prior(str(plan.out / "prior"), "cpu")
-    sample_sheet(prior, SHEET_PROMPTS, (3.0,), plan.out / f"samples-{state.minutes:04.0f}.png", steps=20)
+    guided_sheet(prior, held_out.shown, plan.out / f"samples-{state.minutes:04.0f}.png")
 
 
 def save_prior(plan: Plan, network: Network, renders: Renders) -> None:
@@ -342,8 +430,7 @@ def save_prior(plan: Plan, network: Network, renders: Renders) -> None:
     shutil.rmtree(part, ignore_errors=True)
     network.save(part)
     base = json.loads(((plan.init or EMBEDDED) / "prior.json").read_text(encoding="utf-8"))
-    size = PATCH * network.unet.config["sample_size"]
-    text = json.dumps(card(base, renders.metas, network.max_tokens, size), indent=1)
+    text = json.dumps(card(base, renders.metas, network.max_tokens, network.size), indent=1)
     (part / "prior.json").write_text(text + "\n", encoding="utf-8")
     _replace(plan.out / "prior", part)
 
@@ -371,15 +458,22 @@ def parse(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--minutes", type=float, required=True, help="how long this call trains")
     parser.add_argument("--total-minutes", type=float, help="of all calls together, for the learning rate's fall")
     parser.add_argument("--init", type=Path, help="a prior's folder to begin with, such as distill/embedded")
-    parser.add_argument("--channels", type=_numbers, default=(128, 256), help="widths of a new UNet: 128,256")
-    parser.add_argument("--widen", action="store_true", help="double the channels of --init")
-    parser.add_argument("--vocabulary", action="store_true", help="give --init a vocabulary of these captions")
+    parser.add_argument("--text", type=Path, help="a prior's folder whose text encoder a new network takes")
+    parser.add_argument("--size", type=int, default=Shape.size, help="pixels of a new network's pictures")
+    parser.add_argument("--patch", type=int, default=Shape.patch, help="pixels of a patch of its UNet")
+    parser.add_argument("--channels", type=_numbers, default=Shape.channels, help="its widths: 64,128,256")
+    parser.add_argument("--attention", type=int, default=Shape.attention, help="its level from which it reads words")
+    parser.add_argument("--head", type=_numbers, default=(Shape.features, Shape.width, Shape.depth),
+                        help="features, width and depth of its head: 8,16,2")  # fmt: skip
     parser.add_argument("--max-tokens", type=int, default=56)
-    parser.add_argument("--batch", type=int, default=64, help="pictures a step in each process")
-    parser.add_argument("--lr", type=float, default=1e-3, help="AdamW's learning rate")
-    parser.add_argument("--muon-lr", type=float, default=1e-3)
+    parser.add_argument("--batch", type=int, default=Plan.batch, help="pictures a step in each process")
+    parser.add_argument("--lr", type=float, default=Plan.lr, help="AdamW's learning rate")
+    parser.add_argument("--muon-lr", type=float, default=Plan.muon_lr)
+    parser.add_argument("--head-lr", type=float, default=Plan.head_lr)
+    parser.add_argument("--text-lr", type=float, default=Plan.text_lr)
+    parser.add_argument("--perceptual", type=float, default=Plan.perceptual, help="weight of the perceptual loss")
     parser.add_argument("--optimizer", choices=("muon", "adamw"), default="muon")
-    parser.add_argument("--timesteps", choices=("uniform", "edm"), default="uniform")
+    parser.add_argument("--timesteps", choices=("uniform", "middle", "edm"), default="middle")
     parser.add_argument("--cooldown", type=float, default=0.25, help="share of the time in which the rate falls")
     parser.add_argument("--images", type=int, help="stop after so many pictures, for comparisons")
     parser.add_argument("--processes", type=int, default=1, help="one thread each, gradients averaged")
@@ -389,6 +483,8 @@ def parse(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--every", type=float, default=15.0, help="minutes between checkpoints")
     values = vars(parser.parse_args(arguments))
     values["data"] = tuple(values["data"])
+    shape = [values.pop(name) for name in ("size", "patch", "channels", "attention", "head")]
+    values["shape"] = Shape(*shape[:4], *shape[4])
     values["total_minutes"] = values["total_minutes"] or values["minutes"]
     return Plan(**values)
 

@@ -1,7 +1,7 @@
 """The guided pixel prior's network around its UNet: a closed form, a gate, and a small head at full resolution.
 
 The photograph x_0 is known roughly before any network looks: it lies about the guide picture g, with a variance s² at
-each pixel that says how sure the guide is (distill/controls.py). For x_0 ~ N(g, s²) the best estimate from x_t is known,
+each pixel that says how sure the guide is (distill/controls.py). For x_0 ~ N(g, s²) the best estimate from x_t is
 
     x̂ = g + α s² / (α² s² + σ²) · (x_t − α g)        v̂ = (α x_t − x̂) / σ
 

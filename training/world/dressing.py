@@ -24,7 +24,7 @@ KNITTED = "knitted"  # as often said as "woollen"
 
 
 def dressed(thing: Thing, mesh: Mesh, dice: Dice) -> tuple[Thing, list[Material]]:
-    """The object's words and materials in another material's dress; its normalised mesh tells how large each part is."""
+    """The object's words and materials in another dress; the normalised mesh tells how large each part is."""
     material = dice.choose([word for word in MATERIAL_WORDS if word != thing.material])
     color = _color(dice, material)
     areas = slot_areas(mesh)

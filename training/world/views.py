@@ -53,7 +53,7 @@ def draw_view(dice: Dice, vertices: np.ndarray, grounded: bool) -> View:
     middle = np.array([0.0, 0.0, float(vertices[:, 2].max()) / 2])
     if dice.chance(CLOSE_UP_SHARE):
         # towards the surface, drawn inwards so that the rim does not fill half of the picture with nothing
-        aim = middle + 0.6 * (dice.choose(vertices) - middle)
+        aim = middle + 0.6 * (vertices[dice.integer(0, len(vertices) - 1)] - middle)
         return _view(azimuth, dice.uniform(5 if grounded else -10, 50), dice.uniform(1.4, 2.3), aim, close_up=True)
     aim = middle + dice.normal(0.05, 3)
     distance = 3.0 * (dice.uniform(0.84, 1.28) if grounded else dice.uniform(1.02, 1.28))

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-Structure = Literal["depth", "normal"]
+# What a prior or a ControlNet may want to see (distill/controls.py says how it looks); here, because a process without
+# torch reads it.
+ControlKind = Literal["depth", "normal", "color", "guide"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Entry:
 
     `resolution` is the side of a picture in pixels (MVDream's is a canvas of four views, a ControlNet's that of its
     prior), `half_gb` and `full_gb` what a fetch downloads, `memory_gb` what a GPU needs in half precision, all in
-    10^9 bytes. A gated repository wants its licence accepted first. `structure` marks a ControlNet, and says what its
+    10^9 bytes. A gated repository wants its licence accepted first. `control` marks a ControlNet, and says what its
     pictures show; `beside` is the alias of the prior that it was made for.
     """
 
@@ -42,7 +44,7 @@ class Entry:
     memory_gb: float
     licence: str
     gated: bool = False
-    structure: Structure | None = None
+    control: ControlKind | None = None
     beside: str = ""
     note: str = ""
 
@@ -208,7 +210,7 @@ CATALOG: dict[str, Entry] = {
         1.4,
         1.5,
         "OpenRAIL",
-        structure="depth",
+        control="depth",
         beside="sd15",
     ),
     "controlnet-normal-sd15": Entry(
@@ -219,7 +221,7 @@ CATALOG: dict[str, Entry] = {
         1.4,
         1.5,
         "OpenRAIL",
-        structure="normal",
+        control="normal",
         beside="sd15",
     ),
     "controlnet-depth-sd21": Entry(
@@ -232,7 +234,7 @@ CATALOG: dict[str, Entry] = {
         0.7,
         1.5,
         OPENRAIL_PLUS,
-        structure="depth",
+        control="depth",
         beside="sd21base",
     ),
     "controlnet-depth-sdxl": Entry(
@@ -243,7 +245,7 @@ CATALOG: dict[str, Entry] = {
         5.0,
         4.0,
         OPENRAIL_PLUS,
-        structure="depth",
+        control="depth",
         beside="sdxl",
     ),
 }

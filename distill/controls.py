@@ -8,12 +8,11 @@ camera's frame, red to the left, green up, blue towards the camera; .5 each, the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-ControlKind = Literal["depth", "normal", "color", "guide"]
+from distill.catalog import ControlKind
 
 GUIDE_CHANNELS = 7
 CHANNELS: dict[ControlKind, int] = {"depth": 3, "normal": 3, "color": 3, "guide": GUIDE_CHANNELS}
@@ -35,6 +34,16 @@ def spread(known: Tensor) -> Tensor:
 def count_channels(kinds: Sequence[ControlKind]) -> int:
     """The channels of the controls of a prior that wants to see these kinds, one after another."""
     return sum(CHANNELS[kind] for kind in kinds)
+
+
+def split_controls(controls: Tensor, kinds: Sequence[ControlKind]) -> dict[ControlKind, Tensor]:
+    """Each kind's own channels of controls [N, C, H, H]. ValueError where C is not the kinds' channels."""
+    if controls.shape[1] != count_channels(kinds):
+        raise ValueError(
+            f"controls of {controls.shape[1]} channels, but {', '.join(kinds)} are {count_channels(kinds)} together"
+        )
+    parts = controls.split([CHANNELS[kind] for kind in kinds], dim=1)
+    return {kind: part for kind, part in zip(kinds, parts, strict=True)}
 
 
 def join_guide(picture: Tensor, known: Tensor, normals: Tensor) -> Tensor:

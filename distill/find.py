@@ -26,6 +26,7 @@ FILES = [
     "transformer/*.safetensors",
     "text_encoder*/*.safetensors",
     "vae/*.safetensors",
+    "head/*.safetensors",
     "diffusion_pytorch_model*.safetensors",
 ]
 

@@ -10,6 +10,7 @@ NETWORKS = ("unet", "transformer")
 PARTS = (
     *NETWORKS,
     "vae",
+    "head",
     "scheduler",
     *(f"{part}{number}" for part in ("text_encoder", "tokenizer") for number in ("", "_2", "_3")),
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from distill.controls import ControlKind
 from distill.schedule import NoiseSchedule
 from distill.style import PromptStyle
 
@@ -16,14 +17,14 @@ from distill.style import PromptStyle
 @dataclass(frozen=True)
 class PromptEmbeds:
     """N embedded prompts: hidden states [N, L, D], and what only some priors have: pooled vectors [N, P], a mask
-    [N, L] of the tokens that count, a ControlNet's pictures `structure` [N, 3, H, H] in 0..1, and the cameras of a
-    multi-view prior [N, V, 16].
+    [N, L] of the tokens that count, what the prior wants to see, `controls` [N, C, H, H] in 0..1 (distill/controls.py:
+    the channels of its kinds, in its order), and the cameras of a multi-view prior [N, V, 16].
     """
 
     hidden: Tensor
     pooled: Tensor | None = None
     mask: Tensor | None = None
-    structure: Tensor | None = None
+    controls: Tensor | None = None
     camera: Tensor | None = None
 
     def __len__(self) -> int:
@@ -58,7 +59,7 @@ class PromptEmbeds:
 
 
 def _parts(embeds: PromptEmbeds) -> tuple[Tensor | None, ...]:
-    return embeds.hidden, embeds.pooled, embeds.mask, embeds.structure, embeds.camera
+    return embeds.hidden, embeds.pooled, embeds.mask, embeds.controls, embeds.camera
 
 
 class Adapter(Protocol):
@@ -84,8 +85,8 @@ class Prior(Protocol):
 
     `shape` is x's [C, h, w]; `bounded` tells whether clean x lie in [-1, 1]; `notes` collects what the user
     should hear about (a fallback to another precision, for one). `views`: 1, or how many views of one object a
-    picture holds (a square canvas of them, in reading order). `structure`: what the prior wants to see of the
-    shape in every picture, as `PromptEmbeds.structure`.
+    picture holds (a square canvas of them, in reading order). `controls`: what the prior wants to see of every
+    picture beside its words, as `PromptEmbeds.controls`; one that wants a guide alone does without it too.
     """
 
     name: str
@@ -95,7 +96,7 @@ class Prior(Protocol):
     dtype: torch.dtype
     shape: tuple[int, int, int]
     views: int
-    structure: Literal["depth", "normal"] | None
+    controls: tuple[ControlKind, ...]
     notes: list[str]
 
     @property

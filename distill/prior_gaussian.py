@@ -7,11 +7,11 @@ E[eps | x_t] = sigma (x_t - alpha mu) / (alpha² s² + sigma²).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from distill.controls import ControlKind
 from distill.prior import PromptEmbeds
 from distill.schedule import NoiseSchedule
 from distill.style import PromptStyle
@@ -35,7 +35,7 @@ class GaussianPrior:
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.bounded = False
         self.views = 1
-        self.structure: Literal["depth", "normal"] | None = None
+        self.controls: tuple[ControlKind, ...] = ()
         self.notes: list[str] = []
 
     def tokenize(self, prompt: str) -> list[int]:

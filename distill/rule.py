@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
@@ -22,6 +23,10 @@ class PromptBatch:
     source: PromptEmbeds
     unconditional: PromptEmbeds
     negative: PromptEmbeds
+
+    def map(self, change: Callable[[PromptEmbeds], PromptEmbeds]) -> PromptBatch:
+        """Each of the four changed."""
+        return PromptBatch(*(change(getattr(self, part.name)) for part in fields(self)))
 
 
 class Rule(Protocol[State]):

@@ -50,14 +50,15 @@ class RuleDefaults:
     `bridge_lr_scale` is the second stage's learning rate as a share of the first's: Adam normalises its
     gradient and does not feel `bridge_weight`, and the bridge has no mode to stop at. `keep_colors` says how
     firmly to hold to the colours that were there before: a large prior knows better, a small one forgets
-    them. In 2D a picture takes `picture_steps` of `picture_lr`; `rules` are constants of rules there, by name
-    (distill/rules.py has the paper's).
+    them. `guide` in 0..1 says how firmly a prior that is shown a guide is held to it. In 2D a picture takes
+    `picture_steps` of `picture_lr`; `rules` are constants of rules there, by name (distill/rules.py has the paper's).
     """
 
     sds_guidance_scale: float = 100.0
     bridge_weight: float = 1.0
     bridge_lr_scale: float = 1.0
     keep_colors: float = 0.0
+    guide: float = 1.0
     sampling_guidance_scale: float = 7.5
     sds_timesteps: TimestepSchedule = field(default_factory=TimestepSchedule)
     bridge_timesteps: TimestepSchedule = field(default_factory=lambda: TimestepSchedule(narrow_from=0.0))
@@ -150,5 +151,5 @@ def _defaults(card: dict[str, Any]) -> RuleDefaults:
         sampling_guidance_scale=float(card["sampling_guidance_scale"]),
         sds_timesteps=timesteps("sds_timesteps"),
         bridge_timesteps=timesteps("bridge_timesteps"),
-        **{key: card[key] for key in ("picture_steps", "picture_lr", "rules") if key in card},
+        **{key: card[key] for key in ("guide", "picture_steps", "picture_lr", "rules") if key in card},
     )

@@ -67,9 +67,10 @@ def check_task(job: ImageJob) -> None:
 
 def check_prior(job: ImageJob, prior: Prior) -> None:
     """Raises ImageError for a prior that cannot do the task."""
-    if prior.structure is not None:
+    missing = [kind for kind in prior.controls if kind != "guide"]
+    if missing:
         raise ImageError(
-            f"{prior.name} wants to see the {prior.structure} of a shape, which a picture has not.",
+            f"{prior.name} wants to see the {' and '.join(missing)} of a shape, which a picture has not.",
             "Leave its ControlNet out.",
         )
     if prior.views > 1 and job.task != "text":

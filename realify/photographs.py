@@ -7,40 +7,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from distill.canvas import join_views
 from distill.prompts import view_word
 from distill.style import PromptStyle
+from realify.exposure import Exposed, Shot, expose
 from realify.settings import Render
-from sdf_fit.cameras import CameraRanges, View, camera_positions, sample_views
+from sdf_fit.cameras import CameraRanges, camera_positions, sample_views
 from sdf_fit.render import Rasterizer
 from sdf_fit.render.backgrounds import anything, around
-from sdf_fit.render.shading import Light, Lights, linear_to_srgb, sample_light, shade, shade_normals
-from sdf_fit.surface import Surface, draw
+from sdf_fit.render.shading import linear_to_srgb, sample_light, shade, shade_normals
+from sdf_fit.surface import Surface
 
 Material = Callable[[Tensor], Tensor]  # points [N, 3] → [N, 5]
 Look = Literal["textured", "textureless", "normals"]
 
 CLAY = (0.5, 0.5, 0.5, 0.8, 0.0)  # linear base colour, roughness, metallic of the textureless look
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One photograph to take; linear background [S, S, 3], `background_word` None where none describes it,
-    `view_word` empty where the prior is told the camera instead.
-    """
-
-    view: View
-    light: Light
-    background: Tensor
-    background_word: str | None
-    view_word: str
 
 
 def camera_ranges(style: PromptStyle, close_up_share: float) -> CameraRanges:
@@ -129,30 +116,18 @@ def photograph(
     look: Look = "textured",
 ) -> Tensor:
     """The shots as sRGB images [B, size, size, 3] in 0..1, with the gradient to surface and material."""
-    large = size * supersample
-    drawing = draw(renderer, surface, [shot.view for shot in shots], large)
-    device = surface.vertices.device
-    cameras = camera_positions([shot.view for shot in shots], device)
-    canvas = torch.stack([shot.background for shot in shots]).to(device)
-    if supersample > 1:
-        canvas = canvas.repeat_interleave(supersample, 1).repeat_interleave(supersample, 2)
+    return develop(expose(renderer, surface, shots, size, supersample), material, look)
 
-    hit = drawing.hit.view(-1).nonzero()[:, 0]
-    points, normals = drawing.position.reshape(-1, 3)[hit], drawing.normal.reshape(-1, 3)[hit]
-    normals = F.normalize(normals, dim=1)
-    image = hit // (large * large)
+
+def develop(exposed: Exposed, material: Material, look: Look = "textured") -> Tensor:
+    """The photographs of what was rasterised, as `photograph` has them."""
     if look == "normals":
-        radiance = shade_normals(normals)
+        radiance = shade_normals(exposed.normals)
     else:
+        points = exposed.points
         surfaces = material(points) if look == "textured" else points.new_tensor(CLAY).expand(len(points), 5)
-        to_camera = F.normalize(cameras[image] - points, dim=1)
-        lights = Lights.stack([shot.light for shot in shots], device)
-        radiance = shade(surfaces, normals, to_camera, lights[image])
-    canvas = canvas.reshape(-1, 3).index_copy(0, hit, radiance).view(*drawing.hit.shape, 3)
-    canvas = renderer.antialias(canvas, drawing.rast, drawing.pos_clip, surface.faces)
-    if supersample > 1:
-        canvas = F.avg_pool2d(canvas.permute(0, 3, 1, 2), supersample).permute(0, 2, 3, 1)
-    return linear_to_srgb(canvas)
+        radiance = shade(surfaces, exposed.normals, exposed.to_camera(), exposed.lights())
+    return linear_to_srgb(exposed.picture(radiance, exposed.backgrounds()))
 
 
 def tile(images: Tensor, together: int) -> Tensor:

@@ -149,7 +149,7 @@ def _load_prior(load: PriorLoader, tools: Tools) -> Prior:
         channels_last=wanted.channels_last,
         attention=cast(Attention, wanted.attention),
         controlnet=wanted.controlnet,
-        controlnet_scale=wanted.controlnet_scale,
+        controlnet_scale=wanted.controlnet_scales,
     )
     prior = load(wanted.name, str(tools.device), wanted.dtype, revision=wanted.revision or None, options=options)
     if options != PriorOptions():

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from realify.atomic import write_atomic
-from realify.photographs import Shot, photograph
+from realify.exposure import Shot
+from realify.photographs import photograph
 from sdf_fit.body import Body
 from sdf_fit.cameras import ring_of_views
 from sdf_fit.render import Rasterizer

@@ -13,6 +13,7 @@ import psutil
 import torch
 
 from distill.catalog import CATALOG
+from distill.controls import ControlKind, picture_guide
 from distill.load import DTYPES, load_prior
 from distill.prior import predict_together
 from distill.priors.options import PriorOptions
@@ -66,9 +67,9 @@ def check_prior(
     controlnet: str = "",
 ) -> Check:
     """Raises CheckFailed where the model cannot be run, and what load_prior raises where there is none."""
-    if (entry := CATALOG.get(name)) and entry.structure:
+    if (entry := CATALOG.get(name)) and entry.control:
         raise CheckFailed(
-            f"{name} is a ControlNet: it adds {entry.structure} to a prior and is none by itself.",
+            f"{name} is a ControlNet: it adds {entry.control} to a prior and is none by itself.",
             f"Check both: realify prior check {entry.beside} --controlnet {name}",
         )
     if dtype not in DTYPES:
@@ -101,8 +102,9 @@ def _measure(prior: Any, load_seconds: float, before: int) -> Check:
         x, encode_seconds = _timed(on, lambda: prior.encode(picture))
     decoded, decode_seconds = _timed(on, lambda: prior.decode(x))
     embeds = [prior.embed([prompt]) for prompt in PROMPTS]
-    if prior.structure:  # any picture does for a measurement
-        embeds = [replace(each, structure=picture.permute(0, 3, 1, 2)) for each in embeds]
+    if prior.controls:  # any picture does for a measurement
+        seen = [_control(kind, picture) for kind in prior.controls]
+        embeds = [replace(each, controls=torch.cat(seen, dim=1)) for each in embeds]
     t = torch.full((1,), len(prior.schedule) // 2, device=on)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
     x_t = prior.schedule.add_noise(x, t, noise)
@@ -115,7 +117,7 @@ def _measure(prior: Any, load_seconds: float, before: int) -> Check:
         device=str(on),
         dtype=str(prior.dtype).removeprefix("torch."),
         parametrization=prior.parametrization,
-        network_parameters=sum(weight.numel() for weight in prior.network.parameters()),
+        network_parameters=prior.count_parameters(),
         token_limit=prior.style.max_tokens,
         resolution=prior.style.resolution,
         shape=tuple(prior.shape),
@@ -128,6 +130,11 @@ def _measure(prior: Any, load_seconds: float, before: int) -> Check:
         finite=all(bool(output.isfinite().all()) for output in outputs),
         notes=tuple(prior.notes),
     )
+
+
+def _control(kind: ControlKind, picture: torch.Tensor) -> torch.Tensor:
+    """The picture [1, H, H, 3] as a control of that kind [1, C, H, H]."""
+    return picture_guide(picture, 1.0) if kind == "guide" else picture.permute(0, 3, 1, 2)
 
 
 def _picture(size: int) -> torch.Tensor:

@@ -23,6 +23,16 @@ def number(default: float | None, low: float, high: float, help: str) -> Any:
     return field(default=default, metadata={"help": help, "range": (low, high)})
 
 
+def numbers(default: str, low: float, high: float, help: str) -> Any:
+    """A field that holds one or more numbers in [low, high] as text, with commas between."""
+    return field(default=default, metadata={"help": help, "range": (low, high), "many": True})
+
+
+def read_numbers(text: str) -> tuple[float, ...]:
+    """The numbers of such a field."""
+    return tuple(float(part) for part in text.split(","))
+
+
 def choice(default: str | int, choices: tuple[str | int, ...], help: str) -> Any:
     """A field that holds one of a few values."""
     return field(default=default, metadata={"help": help, "choices": choices})
@@ -35,7 +45,7 @@ def free(default: str | bool, help: str) -> Any:
 
 @dataclass(frozen=True)
 class Row:
-    """One setting as a form or a table shows it; `type` is int, float, bool or str."""
+    """One setting as a form or a table shows it; `type` is int, float, bool or str, `many`: numbers in a str."""
 
     key: str
     type: str
@@ -44,11 +54,14 @@ class Row:
     range: tuple[float, float] | None
     choices: tuple[JsonValue, ...] | None
     help: str
+    many: bool = False
 
     def parse(self, value: Any) -> JsonValue:
         """`value` (text, or typed as JSON types it) in this setting's type. Raises SettingsError."""
         if self.optional and (value is None or str(value).lower() == "none"):
             return None
+        if self.many:
+            return self._parse_numbers(value)
         parsed = _PARSERS[self.type](value)
         if parsed is None:
             raise SettingsError(f"{self.key} is {value!r}.", f"It takes {self.takes}.")
@@ -58,13 +71,20 @@ class Row:
             raise SettingsError(f"{self.key} is {value!r}.", f"It takes {self.takes}.")
         return parsed
 
+    def _parse_numbers(self, value: Any) -> str:
+        low, high = self.range or (-math.inf, math.inf)
+        parsed = [_parse_float(part) for part in (value.split(",") if isinstance(value, str) else [value])]
+        if any(each is None or not low <= each <= high for each in parsed):
+            raise SettingsError(f"{self.key} is {value!r}.", f"It takes {self.takes}.")
+        return ",".join(shown(each) for each in parsed)
+
     @property
     def takes(self) -> str:
         """The values this setting takes, in words."""
         if self.choices:
             words = "one of " + ", ".join(str(one) for one in self.choices)
         else:
-            words = _TYPE_WORDS[self.type]
+            words = "one number or more with commas between, each" if self.many else _TYPE_WORDS[self.type]
         if self.range:
             words += f" from {shown(self.range[0])} to {shown(self.range[1])}"
         return words + (", or none" if self.optional else "")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, lru_cache
 from typing import Any, get_args, get_type_hints
 
-from realify.setting_fields import JsonValue, Row, SettingsError, choice, free, number, shown
+from realify.setting_fields import JsonValue, Row, SettingsError, choice, free, number, numbers, read_numbers, shown
 
 
 def _require_order(group: str, values: Any, low: str, high: str) -> None:
@@ -62,12 +62,33 @@ class Prior:
         ("auto", "flash", "efficient", "cudnn", "math"),
         "kernel of the prior's attention; auto: torch's choice",
     )
+    guide: float | None = number(
+        None,
+        0.0,
+        1.0,
+        "how firmly a prior that is shown a guide is held to the sketch's colours and light; none: the prior's own",
+    )
     controlnet: str = free(
         "",
-        "ControlNet that shows a Stable Diffusion prior the body's depth or normals: a name or folder, where that "
-        "does not say which as depth:NAME or normal:NAME; empty: none",
+        "ControlNets that show a Stable Diffusion prior the body's depth, normals or colours: names or folders with "
+        "commas between, where one does not say which as depth:NAME, normal:NAME or color:NAME; empty: none",
     )
-    controlnet_scale: float = number(1.0, 0.0, 10.0, "how firmly pictures keep to what the ControlNet sees")
+    controlnet_scale: str = numbers(
+        "1", 0.0, 10.0, "how firmly pictures keep to what the ControlNets see; one for all or one for each"
+    )
+
+    def __post_init__(self) -> None:
+        scales, nets = len(self.controlnet_scales), len(self.controlnet.split(","))
+        if scales not in (1, nets):
+            raise SettingsError(
+                f"prior.controlnet_scale holds {scales} numbers, prior.controlnet {nets} names.",
+                "Give one number, or as many as there are ControlNets.",
+            )
+
+    @property
+    def controlnet_scales(self) -> tuple[float, ...]:
+        """The numbers in `controlnet_scale`."""
+        return read_numbers(self.controlnet_scale)
 
 
 @dataclass(frozen=True)
@@ -282,6 +303,7 @@ def _rows(group: Any, prefix: str) -> Iterator[Row]:
             range=item.metadata.get("range"),
             choices=item.metadata.get("choices"),
             help=item.metadata["help"],
+            many=item.metadata.get("many", False),
         )
 
 

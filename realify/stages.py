@@ -23,8 +23,9 @@ from distill.schedule import AnnealedTimesteps, TimestepRange, Timesteps, Timest
 from distill.sds import SDS
 from distill.stage_plan import StagePlan
 from distill.style import RuleDefaults
-from realify.conditions import describe_shots
-from realify.photographs import Shot, photograph, sample_look, sample_rings, sample_shots, tile
+from realify.conditions import describe_shots, show_controls
+from realify.exposure import Exposed, Shot, expose
+from realify.photographs import Look, develop, sample_look, sample_rings, sample_shots, tile
 from realify.setting_fields import SettingsError
 from realify.settings import Settings
 from sdf_fit.body import Body
@@ -129,6 +130,7 @@ class StageRun:
         self.picture_size = self.size * across
         self.rule_state = plan.rule.init(prior)
         self.keep_colors = _or(settings.color.keep, prior.style.defaults.keep_colors)
+        self.guide = _or(settings.prior.guide, prior.style.defaults.guide)
         self.pull = 0.0  # size of the current distillation gradient: its root mean square times the pixels
         self.step = 0  # steps done
         self.looking: list[View] = []  # the views of the current step, to name in an error
@@ -205,10 +207,10 @@ class StageRun:
         # a surface that stands still learns nothing from a picture without its texture
         textureless = settings.textureless if surface.vertices.requires_grad else 0.0
         look = sample_look(textureless, self.generator)
-        images = photograph(self.renderer, surface, self.body.material, shots, self.size, settings.supersample, look)
-        x = self.prior.encode(tile(images, self.prior.views))
+        exposed = expose(self.renderer, surface, shots, self.size, settings.supersample)
+        x = self.prior.encode(tile(develop(exposed, self.body.material, look), self.prior.views))
         self.looking = [shot.view for shot in shots]
-        gradient = self._gradient(x.detach(), shots, surface, progress)
+        gradient = self._gradient(x.detach(), exposed, look, progress)
         self.pull = float(gradient.square().mean().sqrt()) * self.picture_size**2
         loss = 0.5 * (x - (x.detach() - gradient)).square().sum() / len(x)
         return loss + self.pull * self._color_terms(surface)
@@ -232,11 +234,12 @@ class StageRun:
             total = total + self.keep_colors * material_drift(material, drawn)
         return total
 
-    def _gradient(self, x: Tensor, shots: list[Shot], surface: Surface, progress: float) -> Tensor:
-        prior = self.prior
+    def _gradient(self, x: Tensor, exposed: Exposed, look: Look, progress: float) -> Tensor:
+        prior, shots = self.prior, exposed.shots
         t = self.plan.timesteps.sample(len(x), progress, len(prior.schedule), self.generator).to(prior.device)
         noise = torch.randn(x.shape, generator=self.generator).to(prior.device)
-        prompts = describe_shots(prior, self.prompts, shots, surface, self.renderer)
+        prompts = describe_shots(prior, self.prompts, shots)
+        prompts = show_controls(prior, prompts, exposed, self.body.drawn, look, self.guide)
         try:
             gradient, self.rule_state = self.plan.rule.step(
                 self.rule_state, prior, x.to(prior.device), t, noise, prompts, progress

@@ -67,7 +67,8 @@ def _settings(new: NewJob) -> Settings:
     except SettingsError as error:
         raise Problem(422, "bad_setting", error.message, error.fix) from error
     _refuse_path("prior.name", settings.prior.name)
-    _refuse_path("prior.controlnet", settings.prior.controlnet.rpartition(":")[2])
+    for part in re.split("[,:]", settings.prior.controlnet):  # several, perhaps with what each is shown before it
+        _refuse_path("prior.controlnet", part.strip())
     return settings
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from distill.controls import ControlKind
 from distill.precision import choose_dtype
 from distill.prior import Adapter, PromptEmbeds
 from distill.priors.loading import load_model
@@ -31,7 +32,7 @@ class DiffusersPrior(ABC):
     network_class: Any
     network_folder: str
     views = 1
-    structure: Literal["depth", "normal"] | None = None
+    controls: tuple[ControlKind, ...] = ()
 
     space: Space
     schedule: NoiseSchedule
@@ -59,6 +60,10 @@ class DiffusersPrior(ABC):
     def _use(self, network: Any) -> None:
         self.network = network
         self._call = prepare(network, self.options)
+
+    def count_parameters(self) -> int:
+        """Of the network that predicts; ControlNets and text encoders aside."""
+        return sum(weight.numel() for weight in self.network.parameters())
 
     @property
     def bounded(self) -> bool:

@@ -1,5 +1,5 @@
-"""How a prior's network runs, and what runs beside it: settings of speed, which change nothing but rounding, and a
-ControlNet.
+"""How a prior's network runs, and what runs beside it: settings of speed, which change nothing but rounding, and
+ControlNets.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from distill.controls import count_channels
 from distill.prior import Prior
 
 Attention = Literal["auto", "flash", "efficient", "cudnn", "math"]
@@ -37,18 +38,33 @@ class OptionError(ValueError):
 class PriorOptions:
     """`compile`: torch.compile, which takes a minute at first and a C++ compiler or CUDA; `channels_last`:
     the memory format of convolutions; `attention`: the kernel of scaled dot products, auto: torch's choice;
-    `controlnet`: a folder or name of a ControlNet that ties pictures to depth or normals, and how firmly.
+    `controlnet`: folders or names of ControlNets, with commas between, that tie pictures to depth, normals or colours;
+    `controlnet_scale`: how firmly, one number for all or one for each.
     """
 
     compile: bool = False
     channels_last: bool = False
     attention: Attention = "auto"
     controlnet: str = ""
-    controlnet_scale: float = 1.0
+    controlnet_scale: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
         if self.attention not in get_args(Attention):
             raise ValueError(f"attention {self.attention!r} is none of {', '.join(get_args(Attention))}")
+        if len(self.controlnet_scale) not in (1, max(1, len(_names(self.controlnet)))):
+            raise ValueError(
+                f"controlnet_scale is {self.controlnet_scale}: it takes one number, or one for each ControlNet of "
+                f"{self.controlnet!r}"
+            )
+
+    def controlnets(self) -> list[tuple[str, float]]:
+        """Each ControlNet's name, with its kind where that was said, and its scale."""
+        names, scales = _names(self.controlnet), self.controlnet_scale
+        return list(zip(names, scales * len(names) if len(scales) == 1 else scales, strict=True))
+
+
+def _names(controlnet: str) -> list[str]:
+    return [name.strip() for name in controlnet.split(",") if name.strip()]
 
 
 def prepare(network: Any, options: PriorOptions) -> Callable[..., Any]:
@@ -108,14 +124,14 @@ def try_options(prior: Prior, options: PriorOptions, batch: int) -> None:
 
     With `compile` this is the long one. Raises OptionError; asks for the prior's text encoder.
     """
-    if options.controlnet and prior.structure is None:
+    if options.controlnet and not prior.controls:
         raise OptionError(
             f"prior.controlnet is {options.controlnet!r}, but {prior.name} takes no ControlNet",
             "Stable Diffusion does (docs/priors.md); leave it out for this prior",
         )
     embeds = prior.embed([""])[[0] * batch]
-    if prior.structure:
-        side = prior.style.resolution
-        embeds = replace(embeds, structure=torch.zeros(batch, 3, side, side, device=prior.device))
+    if prior.controls:
+        shape = batch, count_channels(prior.controls), prior.style.resolution, prior.style.resolution
+        embeds = replace(embeds, controls=torch.zeros(shape, device=prior.device))
     x = torch.zeros(batch, *prior.shape, device=prior.device)
     prior.predict_noise(x, torch.full((batch,), len(prior.schedule) // 2, device=prior.device), embeds)

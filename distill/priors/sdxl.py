@@ -1,6 +1,6 @@
 """Stable Diffusion XL: two CLIP encoders and a UNet that also hears a summary of the prompt and the picture's size.
 
-arXiv 2307.01952; the second encoder's pooled vector travels in PromptEmbeds.pooled. A ControlNet may stand beside
+arXiv 2307.01952; the second encoder's pooled vector travels in PromptEmbeds.pooled. ControlNets may stand beside
 the UNet.
 """
 
@@ -18,7 +18,7 @@ from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
 from distill.priors.card import choose_style
 from distill.priors.clip import ClipEncoder
-from distill.priors.controlnet import ControlNet
+from distill.priors.controlnet import ControlNets
 from distill.priors.latents import open_latents
 from distill.priors.loading import PriorError, read_config, require_parts
 from distill.priors.options import PriorOptions
@@ -52,10 +52,10 @@ class SDXL(DiffusersPrior):
         self.space = open_latents(folder, config["in_channels"], name, device)
         schedule, self.parametrization = read_diffusion(folder)
         self.schedule = schedule.to(device)
-        self.controlnet: ControlNet | None = None
+        self.controlnets: ControlNets | None = None
         if self.options.controlnet:
-            self.controlnet = ControlNet(self.options, config, device, self.dtype)
-            self.structure = self.controlnet.structure
+            self.controlnets = ControlNets(self.options, config, device, self.dtype)
+            self.controls = self.controlnets.controls
         self._encoders: tuple[ClipEncoder, ClipEncoder] | None = (
             ClipEncoder(CLIPTextModel, folder, "", device),
             ClipEncoder(CLIPTextModelWithProjection, folder, "_2", device),
@@ -104,13 +104,13 @@ class SDXL(DiffusersPrior):
         # Original height and width, top and left of the crop, height and width wanted: whole and not enlarged.
         sizes = torch.tensor([side, side, 0, 0, side, side], device=x_t.device).expand(len(x_t), SIZES)
         added = {"text_embeds": embeds.pooled, "time_ids": sizes}
-        seen = self.controlnet.residuals(x_t, t, embeds, added_cond_kwargs=added) if self.controlnet else {}
+        seen = self.controlnets.residuals(x_t, t, embeds, added_cond_kwargs=added) if self.controlnets else {}
         return self._call(x_t, t, embeds.hidden, added_cond_kwargs=added, return_dict=False, **seen)[0]
 
     def _to_float32(self) -> None:
         super()._to_float32()
-        if self.controlnet:
-            self.controlnet.to_float32()
+        if self.controlnets:
+            self.controlnets.to_float32()
 
 
 def _require_base(folder: Path) -> None:

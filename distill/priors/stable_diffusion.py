@@ -1,7 +1,8 @@
 """Stable Diffusion 1 and 2, and the embedded prior: one CLIP encoder and a UNet, pixels or latents, epsilon or v.
 
 Without a `vae` folder a UNet of 3 p² channels works on pixels behind pixel_unshuffle(p); with one it works on
-latents. A ControlNet may stand beside the UNet.
+latents. ControlNets may stand beside the UNet. A `head` folder instead makes it a guided prior: its UNet sees a guide
+beside the pixels (distill/controls.py), and the head makes the prediction of both.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
 from distill.priors.card import choose_style
-from distill.priors.controlnet import ControlNet, Structure
+from distill.priors.controlnet import ControlNets
+from distill.priors.guided import FOLDER as HEAD
+from distill.priors.guided import Guided
 from distill.priors.latents import open_latents
 from distill.priors.loading import PriorError, load_model, require_parts
 from distill.priors.options import PriorOptions
@@ -29,7 +32,7 @@ from distill.style import PromptStyle
 
 
 class StableDiffusion(DiffusersPrior):
-    """A Prior from a folder with unet, text_encoder, tokenizer, scheduler and perhaps vae and prior.json.
+    """A Prior from a folder with unet, text_encoder, tokenizer, scheduler and perhaps vae or head, and prior.json.
 
     Raises PriorError for anything that this adapter cannot run.
     """
@@ -51,16 +54,35 @@ class StableDiffusion(DiffusersPrior):
         self._tokenizer: Any = CLIPTokenizer.from_pretrained(str(folder / "tokenizer"), local_files_only=True)
         schedule, self.parametrization = read_diffusion(folder)
         self.schedule = schedule.to(device)
-        channels = self.network.config["in_channels"]
-        self.space = self._latents() if (folder / "vae").is_dir() else PixelSpace(channels)
         self._check_unet()
-        self.controlnet: ControlNet | None = None
-        if self.options.controlnet:
-            self.controlnet = ControlNet(self.options, self.network.config, device, self.dtype)
-            self.structure: Structure | None = self.controlnet.structure
+        self.controlnets: ControlNets | None = None
+        self.guided: Guided | None = None
+        channels = self.network.config["in_channels"]
+        if (folder / HEAD).is_dir():
+            self.guided = self._open_head()
+            self.controls = ("guide",)
+            channels = self.guided.channels
+        elif self.options.controlnet:
+            self.controlnets = ControlNets(self.options, self.network.config, device, self.dtype)
+            self.controls = self.controlnets.controls
+        self.space = self._latents() if (folder / "vae").is_dir() else PixelSpace(channels)
         self.style = choose_style(folder, self._family_style())
         size = self.style.resolution // self.space.factor
         self.shape = channels, size, size
+
+    def _open_head(self) -> Guided:
+        """PriorError for what cannot stand beside a head."""
+        if (self.folder / "vae").is_dir() or self.parametrization != "v_prediction":
+            raise PriorError(
+                f"{self.folder}: a guided prior (it has a {HEAD} folder) has no vae folder and predicts v, this one "
+                f"{'has one' if (self.folder / 'vae').is_dir() else f'predicts {self.parametrization}'}"
+            )
+        if self.options.controlnet:
+            raise PriorError(
+                f"{self.name} is shown a guide, colours and normals included, and takes no ControlNet: leave out "
+                f"{self.options.controlnet}"
+            )
+        return Guided(self.folder, self.network.config, self.options, self.device, self.dtype)
 
     def _latents(self) -> Space:
         return open_latents(self.folder, self.network.config["in_channels"], self.name, self.device)
@@ -79,6 +101,10 @@ class StableDiffusion(DiffusersPrior):
                 "which the Stable Diffusion 1 and 2 family does not"
             )
 
+    def count_parameters(self) -> int:
+        head = self.guided.head.parameters() if self.guided else ()
+        return super().count_parameters() + sum(weight.numel() for weight in head)
+
     def tokenize(self, prompt: str) -> list[int]:
         return self._tokenizer(prompt).input_ids
 
@@ -95,10 +121,15 @@ class StableDiffusion(DiffusersPrior):
             torch.cuda.empty_cache()
 
     def _forward(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor:
-        seen = self.controlnet.residuals(x_t, t, embeds) if self.controlnet else {}
-        return self._call(x_t, t, embeds.hidden, return_dict=False, **seen)[0]
+        def call(pixels: Tensor, **beside: Any) -> Tensor:
+            return self._call(pixels, t, embeds.hidden, return_dict=False, **beside)[0]
+
+        if self.guided:
+            return self.guided.predict(call, x_t, self.schedule.alpha(t), self.schedule.sigma(t), embeds.controls)
+        return call(x_t, **(self.controlnets.residuals(x_t, t, embeds) if self.controlnets else {}))
 
     def _to_float32(self) -> None:
         super()._to_float32()
-        if self.controlnet:
-            self.controlnet.to_float32()
+        for beside in (self.controlnets, self.guided):
+            if beside:
+                beside.to_float32()

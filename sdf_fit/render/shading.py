@@ -94,10 +94,16 @@ def shade(material: Tensor, normal: Tensor, to_camera: Tensor, light: Light | Li
     mirrored, reflected = _sky_specular(f0, roughness, n_v), 2 * n_v * normal - to_camera
     diffuse = base * (1 - metallic) * (1 - mirrored)  # what is mirrored does not enter
 
-    radiance = diffuse * _sky(normal, lights) + mirrored * _sky(reflected, lights)
     n_l = (normal * lights.direction).sum(1, keepdim=True).clamp(min=0.0)
     specular = _ggx(normal, to_camera, lights.direction, n_v, n_l, roughness, f0)
-    return radiance + (diffuse + specular) * n_l * lights.strength
+    shining = mirrored * _sky(reflected, lights) + specular * n_l * lights.strength
+    return diffuse * irradiance(normal, lights) + shining
+
+
+def irradiance(normal: Tensor, lights: Lights) -> Tensor:
+    """The light that falls on surfaces of unit normals [N, 3], over π: radiance [N, 3] of a matt white there."""
+    n_l = (normal * lights.direction).sum(1, keepdim=True).clamp(min=0.0)
+    return _sky(normal, lights) + n_l * lights.strength
 
 
 def _sky(direction: Tensor, lights: Lights) -> Tensor:

@@ -47,7 +47,7 @@ def _row(row: Row) -> SettingRow:
 
 def _priors() -> list[PriorOption]:
     """Those that a job may name; a ControlNet stands beside one and is none itself."""
-    alone = {name: entry for name, entry in CATALOG.items() if entry.structure is None}
+    alone = {name: entry for name, entry in CATALOG.items() if entry.control is None}
     return [
         PriorOption(name=name, title=f"{name}: {entry.family}", ready=_is_here(name)) for name, entry in alone.items()
     ]

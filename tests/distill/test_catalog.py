@@ -100,8 +100,8 @@ def test_entries_are_whole() -> None:
             assert source.revision is None or COMMIT.fullmatch(source.revision)
         assert 0 <= entry.half_gb <= entry.full_gb and entry.half_gb < entry.memory_gb
         assert entry.licence and entry.resolution % 64 == 0
-        assert bool(entry.structure) == bool(entry.beside) == (entry.family == "ControlNet")
-        assert entry.beside in ("", *CATALOG) and (entry.structure or "") in name
+        assert bool(entry.control) == bool(entry.beside) == (entry.family == "ControlNet")
+        assert entry.beside in ("", *CATALOG) and (entry.control or "") in name
 
 
 def test_families_are_those_that_run() -> None:

@@ -48,7 +48,7 @@ def prior_with(folder: Path, net: Path | str, dtype: str = "float32", **options:
 
 def seen(prior: DiffusersPrior, pictures: Tensor) -> PromptEmbeds:
     embeds = prior.embed(["a red apple"] * len(pictures))
-    return replace(embeds, structure=pictures)
+    return replace(embeds, controls=pictures)
 
 
 def pictures(count: int = 2, side: int = 32) -> Tensor:
@@ -64,7 +64,7 @@ T = torch.tensor([100, 700])
 
 def test_an_untrained_controlnet_changes_nothing(folder: Path, untrained: Path) -> None:
     plain, prior = load_prior(str(folder), "cpu", "float32"), prior_with(folder, untrained)
-    assert (plain.structure, prior.structure) == (None, "normal")
+    assert (plain.controls, prior.controls) == ((), ("normal",))
     wanted = plain.predict_noise(latents(), T, plain.embed(["a red apple"] * 2))
     assert torch.equal(prior.predict_noise(latents(), T, seen(prior, pictures())), wanted)
 
@@ -77,7 +77,7 @@ def test_a_trained_one_changes_the_prediction_as_the_picture_and_the_scale_say(f
     assert change.abs().max() > 0.01
     other = prior.predict_noise(x, T, seen(prior, torch.stack([shown[0], 1 - shown[1]]))) - without
     assert torch.allclose(other[0], change[0], atol=1e-5) and (other[1] - change[1]).abs().max() > 1e-3
-    off = prior_with(folder, trained, controlnet_scale=0.0)
+    off = prior_with(folder, trained, controlnet_scale=(0.0,))
     assert torch.allclose(off.predict_noise(x, T, seen(off, shown)), without, atol=1e-6)
 
 
@@ -93,7 +93,7 @@ def test_a_picture_of_any_size_is_resized(folder: Path, trained: Path) -> None:
 def test_a_step_is_the_one_of_diffusers_pipeline(folder: Path, trained: Path) -> None:
     """One DDIM step of its pipeline at guidance 7.5 against ours, from the same noise."""
     scheduler: Any = DDIMScheduler.from_pretrained(str(folder / "scheduler"), clip_sample=False, steps_offset=0)
-    prior = prior_with(folder, trained, controlnet_scale=0.7)
+    prior = prior_with(folder, trained, controlnet_scale=(0.7,))
     embeds, empty = prior.embed(["a red apple"]).hidden, prior.embed([""]).hidden
     pipeline: Any = StableDiffusionControlNetPipeline(
         vae=prior.space.vae,  # type: ignore[attr-defined]
@@ -119,7 +119,7 @@ def test_a_step_is_the_one_of_diffusers_pipeline(folder: Path, trained: Path) ->
     ).images
     (t,) = scheduler.timesteps
     guided, free = (
-        prior.predict_noise(latents(1), t[None], PromptEmbeds(hidden, structure=pictures(1)))
+        prior.predict_noise(latents(1), t[None], PromptEmbeds(hidden, controls=pictures(1)))
         for hidden in (embeds, empty)
     )
     ours = scheduler.step(free + 7.5 * (guided - free), t, latents(1)).prev_sample
@@ -139,7 +139,7 @@ def test_rules_and_adapters_see_the_picture(folder: Path, trained: Path) -> None
 
 def test_without_a_picture_it_says_which(folder: Path, trained: Path) -> None:
     prior = prior_with(folder, trained)
-    with pytest.raises(ValueError, match=r"wants to see the shape's depth: set PromptEmbeds\.structure"):
+    with pytest.raises(ValueError, match=r"to be shown the shape's depth; set PromptEmbeds\.controls"):
         prior.predict_noise(latents(1), T[:1], prior.embed(["a red apple"]))
 
 
@@ -159,28 +159,30 @@ def test_half_precision_falls_back_together(folder: Path, trained: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("name", "saved_as", "structure"),
+    ("name", "saved_as", "kind"),
     [
         ("control-Depth-v2", "", "depth"),
         ("sd15_normalbae", "", "normal"),
         ("mine", "/some/where/sd15-depth", "depth"),
         ("depth:mine", "", "depth"),
         ("normal:sd15-depth", "", "normal"),
+        ("control_v11f1e_sd15_tile", "", "color"),
+        ("color:mine", "", "color"),
     ],
 )
 def test_what_it_sees_is_in_its_name_or_said(
-    name: str, saved_as: str, structure: str, folder: Path, trained: Path, tmp_path: Path
+    name: str, saved_as: str, kind: str, folder: Path, trained: Path, tmp_path: Path
 ) -> None:
     said, colon, own = name.rpartition(":")
     net = shutil.copytree(trained, tmp_path / own)
     config = json.loads((net / "config.json").read_text(encoding="utf-8")) | {"_name_or_path": saved_as}
     (net / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    assert prior_with(folder, f"{said}{colon}{net}").structure == structure
+    assert prior_with(folder, f"{said}{colon}{net}").controls == (kind,)
 
 
 def test_a_name_that_does_not_tell_is_asked_for(folder: Path, trained: Path, tmp_path: Path) -> None:
     net = shutil.copytree(trained, tmp_path / "mine")
-    with pytest.raises(PriorError, match=f"write depth:{net} or normal:{net}"):
+    with pytest.raises(PriorError, match=f"write depth:{net} or normal:{net} or color:{net}"):
         prior_with(folder, net)
 
 

@@ -127,7 +127,7 @@ def test_their_shape_and_style(save: Callable[..., Path], scale: float, tmp_path
     prior = tiny(save(tmp_path, card=False))
     assert (prior.shape, prior.style.resolution, prior.style.max_tokens) == ((16, 128, 128), 1024, 512)
     assert prior.style.defaults.sampling_guidance_scale == scale
-    assert (prior.family, prior.views, prior.structure, prior.notes) == ("Flux", 1, None, [])
+    assert (prior.family, prior.views, prior.controls, prior.notes) == ("Flux", 1, (), [])
     save_card(tmp_path, 96, 40)
     prior = tiny(tmp_path)
     assert (prior.shape, prior.style.max_tokens) == ((16, 12, 12), 40)

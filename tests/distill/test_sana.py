@@ -89,7 +89,7 @@ def test_its_shape_and_style(folder: Path, copy: Path) -> None:
     assert isinstance(prior, Sana)
     assert (prior.shape, prior.style.resolution, prior.style.max_tokens) == ((8, 2, 2), 64, 300)
     assert prior.style.defaults.sampling_guidance_scale == 4.5
-    assert (prior.views, prior.structure, prior.notes) == (1, None, [])
+    assert (prior.views, prior.controls, prior.notes) == (1, (), [])
     save_card(copy, 96, 120)
     assert (tiny(copy).shape, tiny(copy).style.max_tokens) == ((8, 3, 3), 120)
     save_card(copy, 80, 120)

@@ -141,12 +141,12 @@ def test_a_controlnet_steers_it_as_in_the_pipeline(folder: Path, tmp_path: Path)
         for layer in (*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out):
             layer.weight.normal_(0, 0.1, generator=torch.Generator().manual_seed(5))  # zero as long as untrained
     net.save_pretrained(str(net_folder))
-    prior = tiny(folder, options=PriorOptions(controlnet=str(net_folder), controlnet_scale=0.7))
-    assert prior.structure == "depth"
+    prior = tiny(folder, options=PriorOptions(controlnet=str(net_folder), controlnet_scale=(0.7,)))
+    assert prior.controls == ("depth",)
     picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(6))
 
     def seen(prompts: list[str]) -> PromptEmbeds:
-        return replace(prior.embed(prompts), structure=picture.repeat(len(prompts), 1, 1, 1))
+        return replace(prior.embed(prompts), controls=picture.repeat(len(prompts), 1, 1, 1))
 
     ours = sample_ddim(prior, seen(PROMPTS), seen([""]), torch.Generator().manual_seed(3), steps=2)
     parts = pipeline(folder).components

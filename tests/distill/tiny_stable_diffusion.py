@@ -23,6 +23,7 @@ def save_tiny(
     *,
     prediction_type: Literal["epsilon", "v_prediction"] = "epsilon",
     channels: int = 4,
+    out_channels: int | None = None,
     vae: bool = True,
 ) -> Path:
     """SD 1.5's scheduler class for epsilon, SD 2.1's for v; the tokenizer is the embedded prior's."""
@@ -30,7 +31,7 @@ def save_tiny(
     UNet2DConditionModel(
         sample_size=8,
         in_channels=channels,
-        out_channels=channels,
+        out_channels=out_channels or channels,
         block_out_channels=(WIDTH, WIDTH),
         layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),

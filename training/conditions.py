@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     renderer = make_renderer("numba")
     missing = [path for path in options.data if not beside(path).exists()]
     for path in countdown(missing, "conditions"):
-        write(path, renderer, options.size)
+        keep(path, of_shard(path, renderer, options.size))
 
 
 def beside(shard: Path) -> Path:
@@ -60,9 +60,8 @@ def beside(shard: Path) -> Path:
     return shard.with_suffix(".conditions.npz")
 
 
-def write(shard: Path, renderer: Rasterizer, size: int) -> None:
-    """Draws and writes one shard's."""
-    found = of_shard(shard, renderer, size)
+def keep(shard: Path, found: dict[str, Condition]) -> None:
+    """Writes a shard's conditions, by the names of its views."""
     part = beside(shard).with_suffix(f"{PART}{os.getpid()}")
     with part.open("wb") as file:
         np.savez_compressed(

@@ -164,7 +164,7 @@ def smooth_light(light: Picture, normals: Picture, coverage: Picture) -> Picture
         return light
     basis = harmonics(normals)
     some = basis[inside]
-    ridge = 1e-3 * len(some) * np.eye(9, dtype=np.float32)
+    ridge = 2e-4 * len(some) * np.eye(9, dtype=np.float32)
     found = np.linalg.solve(some.T @ some + ridge, some.T @ light[inside])
     return np.maximum(basis @ found, 0.02).astype(np.float32)
 

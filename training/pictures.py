@@ -94,20 +94,25 @@ def split(meta: Meta) -> Split:
     return "classifier" if rest <= 4 or seed == CLASSIFIER_SEED else "train"
 
 
-def read_renders(paths: Sequence[Path]) -> Renders:
-    """All renders of some shards (tar files of NAME.webp and NAME.json). Raises ValueError without any."""
+def read_renders(paths: Sequence[Path], part: Split | None = None) -> Renders:
+    """The renders of some shards (tar files of NAME.webp and NAME.json), or one part of them: the others' pictures are
+    not even opened. Raises ValueError without any."""
     images: list[Image8] = []
     metas: list[Meta] = []
     known: list[Known | None] = []
     for path in paths:
         seen = conditions.read(path)
         for name, sample in sorted(read_shard(path)):
-            if "webp" in sample and "json" in sample:
+            if "webp" not in sample or "json" not in sample:
+                continue
+            meta = _described(json.loads(sample["json"]))
+            if part in (None, split(meta)):
                 images.append(_pixels(sample["webp"], "RGBA"))
-                metas.append(_described(json.loads(sample["json"])))
+                metas.append(meta)
                 known.append(_known(sample, seen.get(name)))
     if not images:
-        raise ValueError(f"no renders in {', '.join(map(str, paths)) or 'no files'}: make some with `make world`")
+        which = f"{part} renders" if part else "renders"
+        raise ValueError(f"no {which} in {', '.join(map(str, paths)) or 'no files'}: make some with `make world`")
     return Renders(images, metas, known)
 
 
@@ -119,7 +124,8 @@ def _known(sample: dict[str, bytes], condition: conditions.Condition | None) -> 
     if condition is None or "light.webp" not in sample:
         return None
     light, base = _pixels(sample["light.webp"], "RGB"), _pixels(sample["base.webp"], "RGBA")
-    return Known(light, base, condition.normals, condition.slots)
+    # copies: a view would keep the whole shard in memory
+    return Known(light, base, condition.normals.copy(), condition.slots.copy())
 
 
 def _described(card: Meta) -> Meta:
@@ -154,7 +160,8 @@ class Framing:
         weighed by their alpha; beside the render there are zeros.
         """
         scale = len(pixels) / (full or len(pixels))
-        window = self.window and tuple(value * scale for value in self.window)
+        left, upper, right, lower = self.window or (0.0, 0.0, len(pixels) / scale, len(pixels) / scale)
+        window = left * scale, upper * scale, right * scale, lower * scale
         return _resized(pixels[:, ::-1] if self.mirrored else pixels, window, self.size, resample)
 
 
@@ -233,9 +240,8 @@ def _square(x: float, y: float, side: float, alpha: Image8) -> Window:
     return x - side / 2, y - side / 2, x + side / 2, y + side / 2
 
 
-def _resized(pixels: Image8, window: Window | None, size: int, resample: Image.Resampling) -> Picture:
+def _resized(pixels: Image8, window: Window, size: int, resample: Image.Resampling) -> Picture:
     full = len(pixels)
-    window = window or (0.0, 0.0, full, full)
     margin = max(0, -int(np.floor(min(window))), int(np.ceil(max(window))) - full)
     if margin:
         pixels = np.pad(pixels, [(margin, margin)] * 2 + [(0, 0)] * (pixels.ndim - 2))

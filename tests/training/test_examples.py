@@ -12,6 +12,8 @@ from tests.training.tiny_world import tiny_renders
 from training import examples as examples_module
 from training.corruptions import WHOLE_LISTS
 from training.examples import (
+    BASE_COLOR,
+    BASE_COLOR_SHARE,
     CORRUPTED_SHARE,
     EMPTY_SHARE,
     MOST_OFTEN,
@@ -24,6 +26,7 @@ from training.examples import (
     sort_of,
     stream,
 )
+from training.guides import BLANK_SHARE, WHOLE_SHARE
 from training.pictures import QUALITY, Renders
 
 
@@ -41,7 +44,8 @@ def mixed(each: int = 10) -> Renders:
 
 
 def same(a: Batch, b: Batch) -> bool:
-    return torch.equal(a.pictures, b.pictures) and a.captions == b.captions
+    alike = torch.equal(a.pictures, b.pictures) and torch.equal(a.guides, b.guides)
+    return alike and a.captions == b.captions
 
 
 def test_a_batch_is_the_same_for_the_same_number() -> None:
@@ -53,6 +57,7 @@ def test_a_batch_is_the_same_for_the_same_number() -> None:
     pictures = first.batch(3).pictures
     assert pictures.shape == (4, 3, 16, 16) and pictures.dtype == torch.float32
     assert pictures.min() >= -1 and pictures.max() <= 1
+    assert first.batch(3).guides.shape == (4, 7, 16, 16)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -112,3 +117,41 @@ def test_corrupted_content_keeps_its_words() -> None:
     examples = Examples(mixed(), 32, size=16)
     for caption in examples.batch(0).captions:
         assert not caption or any(f"one {sort}" in caption for sort in SORTS)
+
+
+def guided(count: int = 256) -> Batch:
+    """Of renders of which everything is known."""
+    return Examples(tiny_renders(range(20), size=32), count, size=32).batch(0)
+
+
+def test_a_share_has_no_guide_and_the_others_one_of_every_strength() -> None:
+    known = guided().guides[:, 3]
+    strongest = known.amax(dim=(1, 2))
+    assert np.isclose(float((strongest == 0).float().mean()), BLANK_SHARE, atol=0.06)
+    assert np.isclose(float((strongest == 1).float().mean()), (1 - BLANK_SHARE) * WHOLE_SHARE, atol=0.1)
+    assert float(((strongest > 0) & (strongest < 0.9)).float().mean()) > 0.2
+
+
+def test_beside_the_object_guide_and_picture_are_the_same() -> None:
+    """Whatever was done to the object: what the guide is sure of is so."""
+    batch = guided()
+    sure = (batch.guides[:, 3:4] > 0.999).expand(-1, 3, -1, -1)
+    assert sure.any()
+    assert torch.allclose(batch.pictures[sure], 2 * batch.guides[:, :3][sure] - 1, atol=0.02)
+
+
+def test_pictures_of_the_base_color_say_so_and_their_guides_have_no_light() -> None:
+    batch = guided()
+    told = [i for i, caption in enumerate(batch.captions) if caption.startswith(BASE_COLOR)]
+    share = len(told) / sum(bool(caption) for caption in batch.captions)
+    assert np.isclose(share, BASE_COLOR_SHARE, atol=0.06)
+    red = [i for i in told if "red" in batch.captions[i] and batch.guides[i, 3].max() == 1]
+    inside = [batch.guides[i, 0][batch.guides[i, 3] < 0.32].mean() for i in red]
+    assert np.mean(inside) > 0.6  # the red of 200 of 255; under light of .7 it would be .66 of that at most
+
+
+def test_a_guide_may_be_a_painting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples_module, "FROM_PAINTING_SHARE", 1.0)
+    batch = guided(32)
+    painted = [i for i, said in enumerate(batch.captions) if said and not said.startswith(BASE_COLOR)]
+    assert painted and all((batch.guides[i, 4:] == 0.5).all() for i in painted)

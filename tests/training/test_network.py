@@ -1,4 +1,4 @@
-"""Growing a network keeps what it does; saving it keeps what the product reads."""
+"""A new vocabulary keeps what words mean; saving a network keeps what the product reads."""
 
 from __future__ import annotations
 
@@ -8,66 +8,80 @@ import pytest
 import torch
 
 from distill.load import EMBEDDED
-from training.network import Network, create, load, schedule, widened, with_vocabulary
+from training.network import Network, Shape, create, load, load_text, new_text_encoder, schedule, with_vocabulary
 from training.vocabulary import train_tokenizer
 
 CAPTIONS = ["a photo of a red mushroom with white spots, grey background, side view", "a photo of a wooden guitar"]
-
-
-@pytest.fixture(scope="module")
-def embedded() -> Network:
-    return load(EMBEDDED)
-
-
-def velocity(network: Network, captions: list[str], seed: int = 0) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    x_t = torch.randn(len(captions), 48, 16, 16, generator=generator)
-    t = torch.tensor([100, 800][: len(captions)])
-    with torch.no_grad():
-        return network.velocity(x_t, t, network.tokens(captions))
+SMALL = Shape(size=32, channels=(32, 64), features=2, width=8, depth=1)
 
 
 def small() -> Network:
     torch.manual_seed(0)
-    return create(train_tokenizer(CAPTIONS * 20), channels=(32, 64), text=(64, 2), max_tokens=48)
+    tokenizer = train_tokenizer(CAPTIONS * 20)
+    network = create(new_text_encoder(tokenizer, 48, 64, 2), tokenizer, SMALL)
+    torch.nn.init.normal_(network.head.conv_out.weight, std=0.1)  # as if trained: it begins at nothing
+    return network
 
 
-def test_twice_as_wide_is_the_same_function() -> None:
+def velocity(network: Network, captions: list[str], guides: torch.Tensor | None = None) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    noise, t = schedule(), torch.tensor([100, 800][: len(captions)])
+    x_t = torch.randn(len(captions), 48, 8, 8, generator=generator)
+    seen = torch.rand(len(captions), 7, 32, 32, generator=generator) if guides is None else guides
+    with torch.no_grad():
+        return network.velocity(x_t, t, (noise.alpha(t), noise.sigma(t)), network.tokens(captions), seen)
+
+
+def test_words_and_guides_act() -> None:
     network = small()
-    wide = widened(network)
-    assert wide.unet.config["block_out_channels"] == (64, 128)
-    before, after = velocity(network, CAPTIONS), velocity(wide, CAPTIONS)
-    assert (before - after).abs().max() < 1e-4 * before.abs().max()
+    there = velocity(network, CAPTIONS)
+    assert there.shape == (2, 48, 8, 8) and network.size == 32 and network.patch == 4
+    assert not torch.allclose(there, velocity(network, CAPTIONS[::-1]))
+    assert not torch.allclose(there, velocity(network, CAPTIONS, torch.full((2, 7, 32, 32), 0.5)))
 
 
-def test_the_two_copies_of_a_channel_learn_different_things() -> None:
-    wide = widened(small())
-    x_t, t = torch.randn(2, 48, 16, 16), torch.tensor([100, 800])
-    wide.velocity(x_t, t, wide.tokens(CAPTIONS)).square().mean().backward()
-    gradient = wide.unet.down_blocks[0].resnets[0].conv1.weight.grad
-    first, second = gradient[0::2], gradient[1::2]
-    assert (first - second).abs().mean() > 0.05 * first.abs().mean()
+def test_all_weights_are_there_to_be_trained() -> None:
+    network = small()
+    named = dict(network.named_parameters())
+    parts = [network.unet, network.head, network.text_encoder]
+    assert len(named) == sum(len(list(part.parameters())) for part in parts)
+    assert {name.partition(".")[0] for name in named} == {"unet", "head", "text"}
 
 
-def test_a_new_vocabulary_keeps_what_known_words_mean(embedded: Network) -> None:
+def test_a_new_vocabulary_keeps_what_known_words_mean() -> None:
+    encoder, before = load_text(EMBEDDED)
+    encoder.eval()
     tokenizer = train_tokenizer([*CAPTIONS, "a photo of a blue mug, front view"] * 20)
-    other = with_vocabulary(embedded, tokenizer, embedded.max_tokens)
-    known = ["a photo of a red mushroom, grey background, side view"]
-    before, after = velocity(embedded, known), velocity(other, known)
-    assert (before - after).abs().max() < 1e-3 * before.abs().max()
-    longer = with_vocabulary(embedded, tokenizer, embedded.max_tokens + 8)
-    assert longer.tokens(known).shape == (1, embedded.max_tokens + 8)
-    similarity = torch.cosine_similarity(velocity(longer, known).flatten(), before.flatten(), dim=0)
-    assert similarity > 0.98
+    limit = encoder.config.max_position_embeddings
+    known = "a photo of a red mushroom, grey background, side view"
+
+    def read(reader: object, words: object) -> torch.Tensor:
+        ids = words(known, return_tensors="pt")["input_ids"]  # type: ignore[operator]
+        with torch.no_grad():
+            return reader(input_ids=ids)[0]  # type: ignore[operator]
+
+    old, new = read(encoder, before), read(with_vocabulary(encoder, before, tokenizer, limit).eval(), tokenizer)
+    assert old.shape == new.shape and (old - new).abs().max() < 1e-3 * old.abs().max()
+    longer = with_vocabulary(encoder, before, tokenizer, limit + 8).eval()
+    assert longer.config.max_position_embeddings == limit + 8
+    assert torch.allclose(read(longer, tokenizer), new, atol=1e-5)
 
 
-def test_what_is_saved_is_what_the_product_reads(tmp_path: Path) -> None:
+def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     network = small()
     network.save(tmp_path)
     again = load(tmp_path)
     before, after = velocity(network, CAPTIONS), velocity(again, CAPTIONS)
     assert (before - after).abs().max() < 5e-3 * before.abs().max()
-    assert list((tmp_path / "unet").glob("*.safetensors")) and (tmp_path / "scheduler").is_dir()
+    assert {folder.name for folder in tmp_path.iterdir()} == {"unet", "head", "text_encoder", "tokenizer", "scheduler"}
+
+
+@pytest.mark.parametrize("attention", [0, 1, 2])
+def test_attention_begins_where_it_is_asked(attention: int) -> None:
+    tokenizer = train_tokenizer(CAPTIONS * 20)
+    network = create(new_text_encoder(tokenizer, 48, 64, 1), tokenizer, Shape(32, 4, (32, 64), attention, 2, 8, 1))
+    kinds = network.unet.config["down_block_types"]
+    assert [kind == "CrossAttnDownBlock2D" for kind in kinds] == [level >= attention for level in range(2)]
 
 
 def test_the_schedule_is_the_embedded_priors() -> None:

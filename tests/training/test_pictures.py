@@ -13,7 +13,18 @@ import torch
 from PIL import Image
 
 from training import pictures
-from training.pictures import BACKGROUNDS, CLOSE_UP, Framed, background, frame, read_renders, split, wordings
+from training.pictures import (
+    BACKGROUNDS,
+    CLOSE_UP,
+    CROPS,
+    Framed,
+    Framing,
+    background,
+    frame,
+    read_renders,
+    split,
+    wordings,
+)
 from training.world.shards import ShardWriter
 
 META = {"object": 5, "kind": "disc", "phrase": "a red disc", "view": "side view", "scene": "", "transparent": True}
@@ -101,7 +112,8 @@ def test_close_ups_show_more_of_the_object_and_say_so(monkeypatch: pytest.Monkey
         shares.setdefault(framed.view, []).append(float((framed.image[..., 1] < 0.3).mean()))
     assert set(shares) == {"side view", CLOSE_UP}
     assert 6 <= len(shares[CLOSE_UP]) <= 35
-    assert np.mean(shares[CLOSE_UP]) > 1.5 * np.mean(shares["side view"])
+    nearer = np.mean(shares[CLOSE_UP]) / np.mean(shares["side view"])
+    assert nearer > np.sqrt(1 / CROPS[1])  # what is cut out is not drawn larger than it was rendered by much
 
 
 def test_scenes_keep_their_surroundings() -> None:
@@ -118,7 +130,7 @@ def test_scenes_keep_their_surroundings() -> None:
 
 
 def test_captions_say_what_is_seen_longest_first() -> None:
-    framed = Framed(np.zeros((1, 1, 3), np.float32), ", grey background", "side view")
+    framed = Framed(np.zeros((1, 1, 3), np.float32), ", grey background", "side view", Framing(1))
     photo = wordings(META, framed)
     assert photo[0] == "a photo of a red disc, grey background, side view"
     assert "a red disc, side view" in photo and len(photo) == len(set(photo)) > 3
@@ -137,7 +149,7 @@ def test_reads_shards_of_today(tmp_path: Path) -> None:
     with ShardWriter(path) as shard:
         for view in range(2):
             shard.add_view(700_005, view, Image.fromarray(disc(32)), META | {"object": 700_005, "view": f"view {view}"})
-        shard.add_object(700_005, b"a sketch", b"a mesh")
+        shard.add_object(700_005, b"a sketch", b"a mesh", np.zeros(3))
     renders = read_renders([path])
     assert [meta["view"] for meta in renders.metas] == ["view 0", "view 1"]
     assert np.array_equal(renders.images[0][..., 3], disc(32)[..., 3])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import multiprocessing
 import os
 import shutil
@@ -42,7 +41,8 @@ def tiny_prior(shard: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("prior")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "world_captions", lambda: ["a photo of a disc"])  # the world's things take long to make
-        plan = parse([*arguments(shard, out), "--channels", "32,64", "--max-tokens", "24"])
+        shape = ["--size", "32", "--channels", "32,64", "--head", "2,8,1", "--max-tokens", "24"]
+        plan = parse([*arguments(shard, out), *shape])
         renders = module.read_renders(plan.data)
         torch.manual_seed(0)
         state = begin(plan, renders, torch.device("cpu"))
@@ -53,7 +53,7 @@ def tiny_prior(shard: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def no_sheets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples take longer than the steps of these tests."""
-    monkeypatch.setattr(module, "sample_sheet", lambda *args, **options: None)
+    monkeypatch.setattr(module, "guided_sheet", lambda *args, **options: None)
 
 
 def arguments(shard: Path, out: Path, minutes: float = 5.0) -> list[str]:
@@ -80,8 +80,9 @@ def test_learns_and_leaves_a_prior_that_the_product_loads(
     lines = [[float(value) for value in line.split(",")] for line in (out / "log.csv").read_text().splitlines()]
     assert [line[1] for line in lines] == [8, 16, 24] and lines[-1][2] == 24 * BATCH
     assert 0 < lines[2][3] < lines[0][3] < 2
-    _, _, right, wrong = (float(value) for value in (out / "validation.csv").read_text().split(","))
-    assert 0 < right < 0.95 and math.isfinite(wrong)  # v of noise and pictures has a mean square of about 1
+    _, _, *losses = (float(value) for value in (out / "validation.csv").read_text().split(","))
+    assert len(losses) == 3 and all(0 < loss < 0.95 for loss in losses)  # v of noise has a mean square of about 1
+    assert losses[0] < losses[2]  # a guide helps
     prior = load_prior(str(out / "prior"), "cpu")
     assert prior.style.words["objects"] == ("disc", "square") and prior.style.max_tokens == 24
     assert not list(out.glob("*.part")) and not (out / "prior.old").exists()
@@ -203,6 +204,26 @@ def test_timesteps_are_uniform_or_log_normal() -> None:
     assert float(levels.std()) == pytest.approx(1.2, abs=0.05)
 
 
+def test_middle_timesteps_are_drawn_more_often() -> None:
+    drawn = draw_timesteps(20_000, "middle", schedule(), torch.Generator().manual_seed(0))
+    share = float(((drawn > 100) & (drawn < 750)).float().mean())
+    assert share == pytest.approx(0.6 + 0.4 * 0.65, abs=0.02) and drawn.min() < 20 and drawn.max() > 980
+
+
+def test_an_error_beside_the_object_counts_less() -> None:
+    guides = torch.zeros(1, 7, 1, 2)
+    guides[0, 3, 0] = torch.tensor([0.0, 1.0])
+    assert module.certainty(guides).flatten().tolist() == pytest.approx([1, 1 - module.CERTAIN])
+
+
+def test_every_matrix_of_muons_is_one_processs(shard: Path, tiny_prior: Path, tmp_path: Path) -> None:
+    network = module.load(tiny_prior)
+    plan = parse([*arguments(shard, tmp_path), "--init", str(tiny_prior), "--processes", "2"])
+    first, second = (set(map(id, share)) for share in module.muon_shares(plan, network))
+    alone = set(map(id, module.muon_shares(replace(plan, processes=1), network)[0]))
+    assert first and second and not first & second and first | second == alone
+
+
 def test_no_held_out_renders_is_said(shard: Path, tiny_prior: Path, tmp_path: Path) -> None:
     plan = parse([*arguments(shard, tmp_path), "--init", str(tiny_prior)])
     state = begin(plan, tiny_renders(), torch.device("cpu"))
@@ -214,4 +235,4 @@ def test_the_card_keeps_the_constants_of_the_prior_it_began_with(tiny_prior: Pat
     made = json.loads((tiny_prior / "prior.json").read_text(encoding="utf-8"))
     base = json.loads((EMBEDDED / "prior.json").read_text(encoding="utf-8"))
     assert made["defaults"] == base["defaults"] and made["cameras"] == base["cameras"]
-    assert made["words"]["colors"] == ["blue", "red"] and made["resolution"] == 64
+    assert made["words"]["colors"] == ["blue", "red"] and made["resolution"] == 32

@@ -12,7 +12,17 @@ import pytest
 from PIL import Image
 
 from training.world.matte import steady_outline
-from training.world.numbering import held_out, kind_of, object_dice, object_number, sketch_dice, view_dice
+from training.world.numbering import (
+    SKETCH_EVERY,
+    dressing_dice,
+    has_sketch,
+    held_out,
+    kind_of,
+    object_dice,
+    object_number,
+    sketch_dice,
+    view_dice,
+)
 from training.world.shards import ShardWriter, read_shard, webp
 
 
@@ -29,15 +39,20 @@ def write(path: Path) -> None:
     with ShardWriter(path) as shard:
         for number in (700001, 700002):
             for view in range(2):
-                shard.add_view(number, view, disc(), {"object": number})
-            shard.add_object(number, b"sketch", b"mesh")
+                shard.add_view(number, view, disc(), {"object": number}, light=Image.new("RGB", (16, 16), "white"))
+            shard.add_object(number, b"sketch" if number == 700001 else None, b"mesh", np.array([0, 2, 1]))
 
 
 def test_a_shard_gives_back_what_went_in(tmp_path: Path) -> None:
     write(tmp_path / "a.tar")
     samples = dict(read_shard(tmp_path / "a.tar"))
     assert list(samples)[:3] == ["000700001-0", "000700001-1", "000700001"]
+    slots = np.load(io.BytesIO(samples["000700001"].pop("slots.npy")))
+    assert slots.dtype == np.uint8 and slots.tolist() == [0, 2, 1]
     assert samples["000700001"] == {"sketch.glb": b"sketch", "mesh.glb": b"mesh"}
+    assert set(samples["000700002"]) == {"mesh.glb", "slots.npy"}, "not every object is drawn"
+    assert set(samples["000700002-1"]) == {"webp", "json", "light.webp"}
+    assert Image.open(io.BytesIO(samples["000700002-1"]["light.webp"])).size == (16, 16)
     assert json.loads(samples["000700002-1"]["json"]) == {"object": 700002}
     image = Image.open(io.BytesIO(samples["000700001-0"]["webp"]))
     assert image.mode == "RGBA"
@@ -80,10 +95,18 @@ def test_numbers_tell_dice_apart() -> None:
     assert number == 700003
     assert held_out(object_number(7, 50)) and not held_out(number)
     throws = [dice.uniform(0, 1) for dice in (object_dice(number), view_dice(number, 0), view_dice(number, 1))]
-    assert len({*throws, sketch_dice(number).uniform(0, 1)}) == 4
+    others = [dice.uniform(0, 1) for dice in (sketch_dice(number), dressing_dice(number))]
+    assert len({*throws, *others}) == 5
     assert view_dice(number, 1).uniform(0, 1) == throws[2]
     with pytest.raises(ValueError, match="further seed"):
         object_number(7, 100_000)
+
+
+def test_what_is_held_out_is_drawn_and_one_in_some_of_the_rest() -> None:
+    numbers = [object_number(7, index) for index in range(25 * SKETCH_EVERY)]
+    assert all(has_sketch(number) for number in numbers if held_out(number))
+    rest = [number for number in numbers if not held_out(number)]
+    assert sum(map(has_sketch, rest)) * SKETCH_EVERY == len(rest)
 
 
 def test_outlines_lose_their_dots_and_keep_their_coverage() -> None:

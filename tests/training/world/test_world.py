@@ -18,7 +18,9 @@ import pytest
 from PIL import Image
 
 from training.world.__main__ import BLENDER_PYTHON, ROOT
-from training.world.numbering import object_number
+from training.world.colors import to_linear
+from training.world.kinds import KINDS
+from training.world.numbering import has_sketch, object_dice, object_number
 from training.world.shards import read_shard
 
 pytestmark = pytest.mark.skipif(not BLENDER_PYTHON.exists(), reason="no .venv-blender: `make setup` makes it")
@@ -28,7 +30,7 @@ NAME = "world-7-00000-00002.tar"
 
 
 def command(folder: Path, *more: str) -> list[str]:
-    """Two small objects; the first, number 700000, is a mug."""
+    """Two mugs: number 700000 in its own materials and with a sketch, number 700001 in others and without."""
     options = ["--out", str(folder), "--seed", "7", "--objects", "2", "--views", str(VIEWS), "--kinds", "mug,vase"]
     options += ["--size", str(SIZE), "--samples", "2", "--jobs", "1", *more]
     return [sys.executable, "-m", "training.world", *options]
@@ -64,9 +66,12 @@ def test_a_shard_holds_views_sketch_and_mesh(shard: Path) -> None:
     for index in range(2):
         number = object_number(7, index)
         for view in range(VIEWS):
-            assert set(samples[f"{number:09d}-{view}"]) == {"webp", "json"}
-        assert samples[f"{number:09d}"]["sketch.glb"][:4] == b"glTF"
-        assert samples[f"{number:09d}"]["mesh.glb"][:4] == b"glTF"
+            members = set(samples[f"{number:09d}-{view}"])
+            assert members == {"webp", "json", "light.webp", "base.webp", "surface.webp"}
+        meshes = samples[f"{number:09d}"]
+        assert set(meshes) == {"mesh.glb", "slots.npy"} | ({"sketch.glb"} if has_sketch(number) else set())
+        assert all(data[:4] == b"glTF" for name, data in meshes.items() if name.endswith("glb"))
+    assert [has_sketch(object_number(7, index)) for index in range(2)] == [True, False]
     known = cards(shard)
     assert [card["object"] for card in known] == [700000] * VIEWS + [700001] * VIEWS
     assert [card["kind"] for card in known] == ["mug"] * 2 * VIEWS, "held-out objects have a turn of their own"
@@ -89,16 +94,66 @@ def test_four_views_are_transparent_and_the_fifth_is_not(shard: Path) -> None:
     assert [card["transparent"] for card in cards(shard)] == [True] * 4 + [False] + [True] * 4 + [False]
 
 
+def opened(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def test_light_and_surface_are_of_the_picture(shard: Path) -> None:
+    for _, sample in read_shard(shard):
+        if "webp" not in sample:
+            continue
+        light, base, surface = (opened(sample[f"{name}.webp"]) for name in ("light", "base", "surface"))
+        assert light.shape == (SIZE // 2, SIZE // 2, 3) and light.max() > 60
+        assert base.shape == (SIZE, SIZE, 4) and surface.shape == (SIZE, SIZE, 3)
+        picture = opened(sample["webp"])
+        if json.loads(sample["json"])["transparent"]:
+            assert np.abs(base[..., 3].astype(int) - picture[..., 3]).max() < 40
+        assert np.median(surface[base[..., 3] == 255][:, 0]) > 5, "nothing is quite smooth"
+
+
+def own(card: dict[str, Any]) -> bool:
+    """Whether an object wears its own materials."""
+    return card["phrase"] == KINDS[card["kind"]](object_dice(card["object"])).phrase
+
+
+def test_the_palette_colours_the_true_surface_by_its_slots(shard: Path) -> None:
+    """As the mesh is coloured, where an object wears its own materials; else it has other colours."""
+    import trimesh
+
+    samples = dict(read_shard(shard))
+    for card in cards(shard):
+        members = samples[f"{card['object']:09d}"]
+        mesh = trimesh.load(io.BytesIO(members["mesh.glb"]), file_type="glb", force="mesh", process=False)
+        slots = np.load(io.BytesIO(members["slots.npy"]))
+        thing = KINDS[card["kind"]](object_dice(card["object"]))
+        assert set(slots) == set(range(len(card["palette"]))) == set(range(len(thing.model.mesh().materials)))
+        told = to_linear(np.array(card["palette"])[slots])
+        colors = np.asarray(mesh.visual.vertex_colors)[:, :3] / 255  # type: ignore[attr-defined]
+        assert (np.abs(told - colors).max() < 0.003) == own(card)
+    dresses = [{card["phrase"] for card in cards(shard) if card["object"] == number} for number in (700000, 700001)]
+    assert len(dresses[0]) == 1 and len(dresses[1]) > 2, "what is dressed wears something else in every view"
+    assert [own(card) for card in cards(shard)] == [True] * VIEWS + [False] * VIEWS
+
+
+def test_base_colours_are_the_palettes(shard: Path) -> None:
+    """Over the whole object, what is worn looks from afar as its parts' mean colours do."""
+    for _, sample in read_shard(shard):
+        if "webp" in sample:
+            base, palette = opened(sample["base.webp"]), 255 * np.array(json.loads(sample["json"])["palette"])
+            mean = base[base[..., 3] == 255][:, :3].mean(axis=0)
+            assert (mean > palette.min(axis=0) - 30).all() and (mean < palette.max(axis=0) + 30).all()
+
+
 def test_the_sketch_stands_where_the_renders_show_the_object(shard: Path) -> None:
     """Its bounding box, seen by the card's camera, covers the picture's object."""
     import trimesh
 
     samples = dict(read_shard(shard))
     for name in ("sketch.glb", "mesh.glb"):
-        data = io.BytesIO(samples["000700001"][name])
+        data = io.BytesIO(samples["000700000"][name])
         points = np.asarray(trimesh.load(data, file_type="glb", force="mesh").vertices)  # type: ignore[attr-defined]
         for key, sample in samples.items():
-            if not key.startswith("000700001-"):
+            if not key.startswith("000700000-"):
                 continue
             card = json.loads(sample["json"])
             if not card["transparent"] or card["view"] == "close-up":

@@ -95,6 +95,9 @@ def from_painting(
     lr: Rate = None,
     seed: Seed = None,
     fit: Annotated[Text, typer.Option(help=f"How it becomes square: {' or '.join(FITS)}.")] = None,
+    guide: Annotated[
+        Number, typer.Option(help="How firmly a prior that is shown a guide is held to the picture: 0 to 1.")
+    ] = None,
     view: View = None,
     background: Background = None,
     parameters: Parameters = None,

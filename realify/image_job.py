@@ -32,8 +32,9 @@ class ImageError(ValueError):
 class ImageJob:
     """One picture (or `count` of them, or four on two films), with absolute paths. Raises ImageError.
 
-    None is the prior's own default (steps, lr) or nothing at all (view, background, picture). `constants` are a
-    rule's numbers by name, as text. `picture`, `domain` and `fit` are those of "paint", `brightness` of "illusion".
+    None is the prior's own default (steps, lr, guide) or nothing at all (view, background, picture). `constants` are a
+    rule's numbers by name, as text. `picture`, `domain`, `fit` and `guide` are those of "paint", `brightness` of
+    "illusion".
     """
 
     task: Task
@@ -55,6 +56,7 @@ class ImageJob:
     picture: Path | None = None
     domain: str = "painting"
     fit: str = "crop"
+    guide: float | None = None
     brightness: float = 3.0
 
     def __post_init__(self) -> None:
@@ -78,6 +80,7 @@ class ImageJob:
             ("count", 1, 64),
             ("enlarge", 1, 16),
             ("brightness", 0.1, 100),
+            ("guide", 0, 1),
         ):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and low <= value <= high):

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from torch import Tensor
 
+from distill.controls import picture_guide
 from distill.learnt_source import LearntSource
 from distill.prior import Prior
 from distill.prompts import build_prompts, embed_pairs, unknown_object, words_cut
@@ -30,6 +31,18 @@ def ask(job: ImageJob, prior: Prior) -> tuple[PromptBatch, tuple[str, ...]]:
     rows = [row for row in range(len(pairs)) for _ in range(job.count)]
     parts = (embeds.target, embeds.source, embeds.unconditional, embeds.negative)
     return PromptBatch(*(part[rows] for part in parts)), tuple(warning for warning in told if warning)
+
+
+def show(job: ImageJob, prior: Prior, prompts: PromptBatch, start: Tensor | None) -> PromptBatch:
+    """The prompts with what a guided prior is shown: the picture to edit [1, H, H, 3], which tells of every pixel as
+    much as a sketch's colours do. Without one, at strength 0 or for another prior they stay as they are, which means a
+    blank guide.
+    """
+    strength = prior.style.defaults.guide if job.guide is None else job.guide
+    if start is None or strength == 0 or "guide" not in prior.controls:
+        return prompts
+    guide = picture_guide(start, strength).expand(len(prompts.target), -1, -1, -1)
+    return prompts.map(lambda embeds: replace(embeds, controls=guide))
 
 
 def plan(job: ImageJob, prior: Prior, reference: Tensor | None) -> tuple[StagePlan, ...]:
@@ -73,6 +86,8 @@ def check_prior(job: ImageJob, prior: Prior) -> None:
             f"{prior.name} wants to see the {' and '.join(missing)} of a shape, which a picture has not.",
             "Leave its ControlNet out.",
         )
+    if job.guide is not None and "guide" not in prior.controls:
+        raise ImageError(f"{prior.name} is shown no guide, and --guide is {job.guide}.", "Leave it out for this prior.")
     if prior.views > 1 and job.task != "text":
         raise ImageError(
             f"{prior.name} draws {prior.views} views of an object at once.",

@@ -28,7 +28,7 @@ from realify.checkpoint import discard_checkpoint, load_checkpoint, save_checkpo
 from realify.events import Event, Stage, Stopped, Ticker
 from realify.image_files import png_bytes
 from realify.image_job import DONE, INPUT, ImageError, ImageJob, as_json, save_job
-from realify.image_prompts import ask, check_prior, check_task, describe, plan
+from realify.image_prompts import ask, check_prior, check_task, describe, plan, show
 from realify.image_results import Made, change, row, to_image, write_pictures
 from realify.input_picture import read_square
 
@@ -112,7 +112,7 @@ class ImageRun:
         generator = torch.Generator().manual_seed(job.seed)
         picture = self._picture(start, x, generator)
         self.first = picture.images()[0].clone() if start is not None else None
-        self.steps = PictureRun(picture, prior, prompts, self.plans, lr, generator)
+        self.steps = PictureRun(picture, prior, show(job, prior, prompts, start), self.plans, lr, generator)
         prior.network.register_forward_hook(self._count)
         costs = {stage.name: PREDICTIONS.get(stage.name[:9], 2) for stage in self.plans}
         self.ticker = Ticker(self._on_event, [Stage(plan.name, plan.steps, costs[plan.name]) for plan in self.plans])

@@ -12,7 +12,7 @@ import io
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ import trimesh
 from torch import Tensor
 
 from realify.control_pictures import normal_picture
-from sdf_fit.cameras import View
+from sdf_fit.cameras import View, camera_positions
 from sdf_fit.render import Rasterizer, make_renderer
-from sdf_fit.surface import Surface, draw
+from sdf_fit.surface import Drawing, Surface, draw
 from training.countdown import countdown
 from training.world.shards import PART, read_shard
 
@@ -114,7 +114,7 @@ def camera_of(card: Card) -> View:
 @torch.no_grad()
 def draw_condition(renderer: Rasterizer, surface: Surface, slots: Tensor, view: View, size: int) -> Condition:
     """What one camera sees of a surface whose vertices [V] are of these materials."""
-    drawing = draw(renderer, surface, [view], size * SAMPLES)
+    drawing = facing(draw(renderer, surface, [view], size * SAMPLES), view)
     hit = drawing.hit[..., None]
     normals = torch.where(hit, 2 * normal_picture(drawing, [view]) - 1, 0)
     normals = F.avg_pool2d(normals.permute(0, 3, 1, 2), SAMPLES)[0].permute(1, 2, 0)
@@ -125,6 +125,14 @@ def draw_condition(renderer: Rasterizer, surface: Surface, slots: Tensor, view: 
     return Condition(
         ((normals + 1) / 2 * 255 + 0.5).to(torch.uint8).numpy(), seen.to(torch.uint8).numpy()
     )
+
+
+def facing(drawing: Drawing, view: View) -> Drawing:
+    """With its normals turned towards the camera, as those of the product's closed bodies are: parts of the world's
+    objects are open, or inside out."""
+    to_camera = camera_positions([view])[:, None, None] - drawing.position
+    away = (drawing.normal * to_camera).sum(dim=-1, keepdim=True) < 0
+    return replace(drawing, normal=torch.where(away, -drawing.normal, drawing.normal))
 
 
 if __name__ == "__main__":

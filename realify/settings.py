@@ -78,7 +78,7 @@ class Prior:
     )
 
     def __post_init__(self) -> None:
-        scales, nets = len(self.controlnet_scales), len(self.controlnet.split(","))
+        scales, nets = len(self.controlnet_scales), sum(bool(name.strip()) for name in self.controlnet.split(","))
         if scales not in (1, nets):
             raise SettingsError(
                 f"prior.controlnet_scale holds {scales} numbers, prior.controlnet {nets} names.",

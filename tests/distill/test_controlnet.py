@@ -1,4 +1,4 @@
-"""A ControlNet beside a tiny Stable Diffusion, both of the real classes, held against diffusers' own pipeline."""
+"""ControlNets beside a tiny Stable Diffusion, all of the real classes, held against diffusers' own pipeline."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers.models.controlnets.controlnet import ControlNetModel
+from diffusers.models.controlnets.multicontrolnet import MultiControlNetModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.controlnet.pipeline_controlnet import StableDiffusionControlNetPipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
@@ -184,6 +185,58 @@ def test_a_name_that_does_not_tell_is_asked_for(folder: Path, trained: Path, tmp
     net = shutil.copytree(trained, tmp_path / "mine")
     with pytest.raises(PriorError, match=f"write depth:{net} or normal:{net} or color:{net}"):
         prior_with(folder, net)
+
+
+def both(folder: Path, first: Path, second: Path, scales: tuple[float, ...] = (1.0,)) -> DiffusersPrior:
+    return prior_with(folder, f"normal:{first}, color:{second}", controlnet_scale=scales)
+
+
+@pytest.fixture(scope="module")
+def another(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_controlnet(tmp_path_factory.mktemp("nets") / "tiny-tile", folder, seed=5)
+
+
+def test_several_are_those_of_diffusers_each_with_its_picture_and_scale(
+    folder: Path, trained: Path, another: Path
+) -> None:
+    """Against its UNet fed by its own MultiControlNetModel."""
+    prior = both(folder, trained, another, (0.7, 0.4))
+    assert prior.controls == ("normal", "color")
+    shown, x = torch.cat([pictures(), 1 - pictures()], 1), latents()
+    ours = prior.predict_noise(x, T, seen(prior, shown))
+    hidden = prior.embed(["a red apple"] * 2).hidden
+    nets: Any = [ControlNetModel.from_pretrained(str(net)) for net in (trained, another)]
+    unet: Any = UNet2DConditionModel.from_pretrained(str(folder / "unet"))
+    with torch.no_grad():
+        down, middle = MultiControlNetModel(nets)(
+            x, T, hidden, [pictures(), 1 - pictures()], [0.7, 0.4], return_dict=False
+        )
+        theirs = unet(
+            x, T, hidden, down_block_additional_residuals=down, mid_block_additional_residual=middle
+        ).sample
+    assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_one_of_two_at_scale_0_is_the_other_alone(folder: Path, trained: Path, another: Path) -> None:
+    alone, prior = prior_with(folder, f"color:{another}"), both(folder, trained, another, (0.0, 1.0))
+    shown = torch.cat([pictures(), 1 - pictures()], 1)
+    wanted = alone.predict_noise(latents(), T, seen(alone, 1 - pictures()))
+    assert torch.allclose(prior.predict_noise(latents(), T, seen(prior, shown)), wanted, atol=1e-5)
+
+
+def test_two_that_see_the_same_share_a_picture(folder: Path, trained: Path, another: Path) -> None:
+    prior = prior_with(folder, f"depth:{trained},depth:{another}")
+    assert prior.controls == ("depth",)
+    assert prior.predict_noise(latents(), T, seen(prior, pictures())).isfinite().all()
+
+
+def test_channels_and_scales_have_to_match(folder: Path, trained: Path, another: Path) -> None:
+    prior = both(folder, trained, another)
+    with pytest.raises(ValueError, match="controls of 3 channels, but normal, color are 6 together"):
+        prior.predict_noise(latents(), T, seen(prior, pictures()))
+    with pytest.raises(ValueError, match="one number, or one for each ControlNet"):
+        both(folder, trained, another, (1.0, 1.0, 1.0))
+    try_options(prior, prior.options, 2)
 
 
 def test_what_cannot_stand_beside_the_unet_is_refused(folder: Path, trained: Path, tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 
-def save_tiny_controlnet(folder: Path, prior: Path, *, trained: bool = True) -> Path:
+def save_tiny_controlnet(folder: Path, prior: Path, *, trained: bool = True, seed: int = 2) -> Path:
     """For the tiny prior in a folder, whose latents are a quarter of its pictures' side. Untrained: with the zero
     convolutions that every ControlNet begins with; trained: as if they had learnt something.
     """
     unet = UNet2DConditionModel.from_pretrained(str(prior / "unet"))
-    torch.manual_seed(2)
+    torch.manual_seed(seed)
     net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(16, 32, 32))
     if trained:
         zeros = [*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out]

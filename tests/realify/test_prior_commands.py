@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from distill.catalog import CATALOG
 from realify.cli import build_app
 from tests.distill.tiny_controlnet import save_tiny_controlnet
+from tests.distill.tiny_guided import save_tiny_guided
 from tests.distill.tiny_hub import Repository, TinyHub
 from tests.distill.tiny_stable_diffusion import save_tiny
 
@@ -142,6 +144,20 @@ def test_checks_a_prior_with_a_controlnet_beside(model: Path, tmp_path: Path) ->
     save_tiny_controlnet(tmp_path / "depth", model)
     arguments = ["prior", "check", str(model), "--controlnet", str(tmp_path / "depth"), "--device", "cpu", "--json"]
     assert json.loads(here(*arguments).stdout)["finite"] is True
+
+
+def test_checks_a_guided_prior_with_its_head(tmp_path: Path) -> None:
+    folder = save_tiny_guided(tmp_path / "guided")
+    seen = json.loads(here("prior", "check", str(folder), "--device", "cpu", "--json").stdout)
+    assert seen["finite"] is True and seen["shape"] == [48, 8, 8] and seen["resolution"] == 32
+    weights = sum(tensor.numel() for part in ("unet", "head") for tensor in weights_in(folder / part).values())
+    assert seen["network_parameters"] == weights
+
+
+def weights_in(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "diffusion_pytorch_model.safetensors")
 
 
 @pytest.mark.cuda

@@ -84,6 +84,24 @@ def test_the_lowest_time_lies_under_the_highest(high: str) -> None:
         apply(Settings(), {low: 0.7, high: 0.6})
 
 
+@pytest.mark.parametrize(("given", "read"), [(0.5, (0.5,)), ("0.5", (0.5,)), ("1, .25", (1.0, 0.25)), (2, (2.0,))])
+def test_numbers_come_as_one_or_with_commas(given: object, read: tuple[float, ...]) -> None:
+    settings = apply(Settings(), {"prior.controlnet": "depth,tile", "prior.controlnet_scale": given})
+    assert settings.prior.controlnet_scales == read
+    assert from_dict(to_dict(settings)) == settings
+
+
+@pytest.mark.parametrize("given", ["", "1,", "1,x", "11", "1,-1", "nan", None, True, [1]])
+def test_what_is_no_numbers_is_told(given: object) -> None:
+    with pytest.raises(SettingsError, match="one number or more with commas between, each from 0 to 10"):
+        apply(Settings(), {"prior.controlnet": "depth,tile", "prior.controlnet_scale": given})
+
+
+def test_there_are_as_many_scales_as_controlnets_or_one() -> None:
+    with pytest.raises(SettingsError, match=r"holds 2 numbers, prior\.controlnet 3 names"):
+        apply(Settings(), {"prior.controlnet": "depth,tile,normal", "prior.controlnet_scale": "1,2"})
+
+
 def test_unknown_preset() -> None:
     with pytest.raises(SettingsError, match="draft, standard, high"):
         preset("best")

@@ -138,6 +138,9 @@ def test_a_repeated_request_is_the_same_job(server: Server) -> None:
         ({"settings": {"prior.name": "../../secret"}}, "bad_setting", "folders"),
         ({"settings": {"prior.name": "tests/server"}}, "bad_setting", "folders"),
         ({"settings": {"prior.controlnet": "depth:/etc"}}, "bad_setting", "prior.controlnet"),
+        ({"settings": {"prior.controlnet": "depth:/etc,normal:some-name"}}, "bad_setting", "prior.controlnet"),
+        ({"settings": {"prior.controlnet": "some-name, ../secret"}}, "bad_setting", "prior.controlnet"),
+        ({"settings": {"prior.controlnet_scale": "1,2"}}, "bad_setting", "as many as there are ControlNets"),
     ],
 )
 def test_what_cannot_be_a_job(server: Server, fields: dict[str, object], code: str, said: str) -> None:

@@ -57,7 +57,8 @@ def test_a_shards_conditions_are_written_once_and_read_again(tmp_path: Path) -> 
     main(["--data", str(shard), "--size", str(SIZE)])
     (key, seen), *others = read(shard).items()
     assert key == "000100001-0" and not others
-    assert seen.normals.shape == (SIZE, SIZE, 3) and set(np.unique(seen.slots)) <= {*range(len(mesh.materials)), NOTHING}
+    assert seen.normals.shape == (SIZE, SIZE, 3)
+    assert set(np.unique(seen.slots)) <= {*range(len(mesh.materials)), NOTHING}
     assert 0.1 < (seen.slots != NOTHING).mean() < 0.9
     keep(shard, {"other": seen})
     main(["--data", str(shard), "--size", str(SIZE)])  # nothing is drawn again

@@ -98,30 +98,39 @@ def random_features(seed: int) -> Classifier:
 
 
 @torch.no_grad()
-def features_of(network: Classifier, images: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Features [N, 128] of images [N, S, S, 3], sRGB, uint8 or float 0..1; S is a multiple of 64."""
-    return np.concatenate([network.features(part).numpy() for part in _batches(images, batch)])
+def features_of(network: Classifier, images: np.ndarray, batch: int = 64, size: int = SIZE) -> np.ndarray:
+    """Features [N, 128] of images [N, S, S, 3], sRGB, uint8 or float 0..1, at `size` pixels, of which S is a multiple.
+
+    The network is convolutions and a mean over all places: at more than 64 pixels it sees finer things than it was
+    trained on.
+    """
+    return np.concatenate([network.features(part).numpy() for part in _batches(images, batch, size)])
 
 
 @torch.no_grad()
-def answers(network: Classifier, images: np.ndarray, batch: int = 64) -> dict[str, list[str]]:
-    """The likeliest word of each attribute for images as above."""
+def answers(
+    network: Classifier, images: np.ndarray, batch: int = 64, among: Words | None = None
+) -> dict[str, list[str]]:
+    """The likeliest word of each attribute for images as above; of some attributes `among` these words alone."""
+    words = {name: [word for word in several if word in (among or {}).get(name, several)]
+             for name, several in network.words.items()}  # fmt: skip
+    columns = {name: [network.words[name].index(word) for word in several] for name, several in words.items()}
     found: dict[str, list[str]] = {name: [] for name in network.words}
     for part in _batches(images, batch):
         for name, scores in network(part).items():
-            found[name] += [network.words[name][i] for i in scores.argmax(dim=1).tolist()]
+            found[name] += [words[name][i] for i in scores[:, columns[name]].argmax(dim=1).tolist()]
     return found
 
 
-def _batches(images: np.ndarray, batch: int) -> Iterator[Tensor]:
-    """Pictures [B, 3, 64, 64] in -1..1."""
+def _batches(images: np.ndarray, batch: int, size: int = SIZE) -> Iterator[Tensor]:
+    """Pictures [B, 3, size, size] in -1..1."""
     count, height, width, channels = images.shape
-    if height != width or height % SIZE or channels != 3:
-        raise ValueError(f"pictures {images.shape}: wanted [N, S, S, 3] with S a multiple of {SIZE}")
+    if height != width or height % size or channels != 3:
+        raise ValueError(f"pictures {images.shape}: wanted [N, S, S, 3] with S a multiple of {size}")
     for start in range(0, count, batch):
         part = images[start : start + batch]
         values = torch.from_numpy(np.array(part, np.float32)) / (255 if images.dtype == np.uint8 else 1)
-        yield F.avg_pool2d(values.permute(0, 3, 1, 2), height // SIZE) * 2 - 1
+        yield F.avg_pool2d(values.permute(0, 3, 1, 2), height // size) * 2 - 1
 
 
 class Labelled(NamedTuple):

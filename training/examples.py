@@ -19,6 +19,7 @@ from training.guides import (
     blank,
     draw_roughness,
     draw_strength,
+    fitted_guide,
     guide,
     painted_guide,
 )
@@ -27,6 +28,7 @@ from training.pictures import QUALITY, Framed, Known, Meta, Renders, frame, on_b
 EMPTY_SHARE = 0.07  # captions left empty, for classifier-free guidance
 CORRUPTED_SHARE = 0.34
 PAINTED_SHARE = 0.04
+FITTED_SHARE = 0.6  # of the guides of a sketched object are of the body that the product fits to its sketch
 FROM_PAINTING_SHARE = 0.05  # photographs whose guide is a painting of them
 # Of those neither corrupted nor painted, half carry the quality words.
 QUALITY_SHARE = 0.5
@@ -142,6 +144,8 @@ def _guide(framed: Framed, known: Known | None, meta: Meta, lit: bool, rng: np.r
     strength = draw_strength(rng)
     if known is None or not strength:
         return blank(framed.framing.size)
+    if known.fitted is not None and rng.random() < FITTED_SHARE:
+        return fitted_guide(framed, known, meta, strength, rng, lit)
     rough = draw_roughness(rng, strength)
     return guide(framed, known, meta, strength, rough, rng, lit, exact_light=bool(rng.random() < EXACT_LIGHT_SHARE))
 

@@ -81,9 +81,33 @@ def guide(
     flat, normals = flat_colors(framed, known, meta, rough, rng), dented(framed, known, rough, rng)
     if lit:
         light = light_on(framed, known)
-        flat = flat * (light if exact_light else smooth_light(light, normals, framed.coverage[..., 0]))
-    picture = on_backdrop(np.clip(flat, 0, 1), framed.coverage, framed.backdrop)
-    sure = strength * (1 - framed.coverage * (1 - KNOWN_DRAWN))
+        coverage = framed.coverage[..., 0]
+        flat = flat * (light if exact_light else lit_by(light_coefficients(light, normals, coverage), normals))
+    return _joined(flat, normals, framed.coverage, framed.coverage, framed.backdrop, strength)
+
+
+def fitted_guide(
+    framed: Framed, known: Known, meta: Meta, strength: float, rng: np.random.Generator, lit: bool = True
+) -> np.ndarray:
+    """The same of the body that the product fits to the object's sketch, float32 [7, S, S]; where it reaches beyond the
+    object, or less far, the guide is no surer than on the body."""
+    assert known.fitted is not None and framed.coverage is not None and framed.backdrop is not None
+    fitted, cut, size = known.fitted, framed.framing.cut, len(known.slots)
+    coverage = cut(fitted.coverage, size)[..., None]
+    normals = _facing(cut(fitted.normals, size), coverage, framed.framing.mirrored)
+    tint = 1 + 0.05 * rng.normal() + 0.04 * rng.normal(size=3)
+    flat = to_linear(cut(fitted.colors, size)) * tint.astype(np.float32)
+    if lit:
+        true = dented(framed, known, EXACT, rng)
+        flat = flat * lit_by(light_coefficients(light_on(framed, known), true, framed.coverage[..., 0]), normals)
+    return _joined(flat, normals, coverage, np.maximum(coverage, framed.coverage), framed.backdrop, strength)
+
+
+def _joined(
+    flat: Picture, normals: Picture, coverage: Picture, unsure: Picture, backdrop: Picture, strength: float
+) -> np.ndarray:
+    picture = on_backdrop(np.clip(flat, 0, 1), coverage, backdrop)
+    sure = strength * (1 - unsure * (1 - KNOWN_DRAWN))
     return np.concatenate([picture, sure, normals / 2 + 0.5], axis=-1).transpose(2, 0, 1).astype(np.float32)
 
 
@@ -157,26 +181,24 @@ def harmonics(normals: Picture) -> Picture:
     return np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], axis=-1)
 
 
-def smooth_light(light: Picture, normals: Picture, coverage: Picture) -> Picture:
-    """The light without shadows: the nine coefficients that explain it best, [S, S, 3]."""
+def light_coefficients(light: Picture, normals: Picture, coverage: Picture) -> np.ndarray:
+    """The light without its shadows: the nine coefficients [9, 3] that explain best what falls on the object."""
     inside = coverage > 0.9
-    if inside.sum() < 50:
-        return light
-    basis = harmonics(normals)
-    some = basis[inside]
-    ridge = 2e-4 * len(some) * np.eye(9, dtype=np.float32)
-    found = np.linalg.solve(some.T @ some + ridge, some.T @ light[inside])
-    return np.maximum(basis @ found, 0.02).astype(np.float32)
+    some = harmonics(normals[inside])
+    ridge = 2e-4 * (len(some) + 1) * np.eye(9, dtype=np.float32)
+    return np.linalg.solve(some.T @ some + ridge, some.T @ light[inside])
+
+
+def lit_by(coefficients: np.ndarray, normals: Picture) -> Picture:
+    """Linear irradiance [S, S, 3] on surfaces with these normals."""
+    return np.maximum(harmonics(normals) @ coefficients, 0.02).astype(np.float32)
 
 
 def dented(framed: Framed, known: Known, rough: Roughness, rng: np.random.Generator) -> Picture:
     """Normals [S, S, 3] in -1..1 as a fitted body's: blurred and dented, weighed by coverage."""
     assert framed.coverage is not None
     size = framed.framing.size
-    # beside the render there are zeros, which would be a direction
-    normals = (2 * framed.framing.cut(known.normals, len(known.slots)) - 1) * (framed.coverage > 0)
-    if framed.framing.mirrored:
-        normals[..., 0] *= -1
+    normals = _facing(framed.framing.cut(known.normals, len(known.slots)), framed.coverage, framed.framing.mirrored)
     blur = rough.smooth * size / BASE
     if blur > 0.3:
         normals = np.stack([gaussian_filter(layer, blur) for layer in np.moveaxis(normals, -1, 0)], axis=-1)
@@ -185,3 +207,10 @@ def dented(framed: Framed, known: Known, rough: Roughness, rng: np.random.Genera
         normals = normals + rough.dents * np.stack([_waves(normals.shape[:2], length, rng) for _ in range(3)], axis=-1)
     length = np.linalg.norm(normals, axis=-1, keepdims=True)
     return (normals / np.maximum(length, 1e-6) * framed.coverage * (length > 0.05)).astype(np.float32)
+
+
+def _facing(coded: Picture, coverage: Picture, mirrored: bool) -> Picture:
+    """Normals [S, S, 3] in -1..1 of coded ones; nothing beside the surface (the cut has zeros beyond the render, which
+    would be a direction)."""
+    normals = (2 * coded - 1) * (coverage > 0)
+    return normals * np.array([-1, 1, 1], np.float32) if mirrored else normals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,11 +10,13 @@ import numpy as np
 from training.examples import sort_of
 from training.pictures import Meta, Renders
 from training.world.colors import COLORS
+from training.world.dressing import KNITTED
 from training.world.materials import MATERIAL_WORDS
 
 ATTRIBUTES = ("kind", "color", "material", "view", "corruption")
 CLEAN = "none"  # the word of a picture that nothing is wrong with
 VIEWS = ("front view", "side view", "back view", "overhead view", "close-up")
+SYNONYMS = {"woollen": (KNITTED,)}  # words that a phrase may have in an attribute's place
 
 
 def attribute(meta: Meta, name: str) -> str | None:
@@ -31,6 +34,13 @@ def attribute(meta: Meta, name: str) -> str | None:
         if not any(word in words for words in known.values()):
             break
     return None
+
+
+def said(meta: Meta, name: str) -> str | None:
+    """The word that a render's phrase has for its colour or material: "knitted" for woollen. None where it has none."""
+    word = attribute(meta, name)
+    possible = [] if word is None else [word, *SYNONYMS.get(word, ())]
+    return next((each for each in possible if re.search(rf"\b{each}\b", meta["phrase"])), None)
 
 
 def photographs(renders: Renders) -> Renders:

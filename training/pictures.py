@@ -19,7 +19,7 @@ from PIL import Image
 
 from sdf_fit.render.backgrounds import anything, around
 from sdf_fit.render.shading import linear_to_srgb, srgb_to_linear
-from training import conditions
+from training import conditions, pairs
 from training.corruptions import Picture
 from training.world import captions
 from training.world.numbering import HELD_OUT_EVERY, OBJECTS_OF_A_SEED
@@ -47,12 +47,13 @@ SMOOTH = Image.Resampling.HAMMING
 class Known:
     """What is known of a render beside itself, uint8: its light [S/2, S/2, 3] (training/world/passes.py codes it), its
     base colour [S, S, 4], and what the product's renderer sees (training/conditions.py): normals [S, S, 3] and slots
-    [S, S]."""
+    [S, S]; of some objects also the body that the product fits to their sketch (training/pairs.py)."""
 
     light: Image8
     base: Image8
     normals: Image8
     slots: Image8
+    fitted: pairs.Fitted | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def read_renders(paths: Sequence[Path], part: Split | None = None) -> Renders:
     metas: list[Meta] = []
     known: list[Known | None] = []
     for path in paths:
-        seen = conditions.read(path)
+        seen, fitted = conditions.read(path), pairs.read(path)
         for name, sample in sorted(read_shard(path)):
             if "webp" not in sample or "json" not in sample:
                 continue
@@ -109,7 +110,7 @@ def read_renders(paths: Sequence[Path], part: Split | None = None) -> Renders:
             if part in (None, split(meta)):
                 images.append(_pixels(sample["webp"], "RGBA"))
                 metas.append(meta)
-                known.append(_known(sample, seen.get(name)))
+                known.append(_known(sample, seen.get(name), fitted.get(name)))
     if not images:
         which = f"{part} renders" if part else "renders"
         raise ValueError(f"no {which} in {', '.join(map(str, paths)) or 'no files'}: make some with `make world`")
@@ -120,7 +121,9 @@ def _pixels(data: bytes, mode: str) -> Image8:
     return np.asarray(Image.open(io.BytesIO(data)).convert(mode))
 
 
-def _known(sample: dict[str, bytes], condition: conditions.Condition | None) -> Known | None:
+def _known(
+    sample: dict[str, bytes], condition: conditions.Condition | None, fitted: pairs.Fitted | None
+) -> Known | None:
     if condition is None or "light.webp" not in sample:
         return None
     light, base = _pixels(sample["light.webp"], "RGB"), _pixels(sample["base.webp"], "RGBA")

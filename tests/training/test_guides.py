@@ -15,12 +15,15 @@ from training.guides import (
     Roughness,
     blank,
     draw_roughness,
+    fitted_guide,
     guide,
     harmonics,
+    light_coefficients,
     light_on,
+    lit_by,
     painted_guide,
-    smooth_light,
 )
+from training.pairs import Fitted
 from training.pictures import Framed, Framing, Known, draw_framing, frame, on_backdrop, to_linear
 
 SIZE = 48
@@ -105,6 +108,20 @@ def test_a_rough_guide_is_off_but_stays_a_guide() -> None:
     assert off[:3, inside].mean() > 0.03 and off[4:, inside].mean() > 0.02 and off[:, beside].max() < 0.01
 
 
+def test_a_fitted_bodys_guide_is_unsure_where_body_and_object_differ() -> None:
+    view, known, meta = framed()
+    assert view.coverage is not None
+    covered = np.roll(255 * (known.slots == 0), 12, axis=1).astype(np.uint8)  # beside where the object stands
+    body = Fitted(np.full((64, 64, 3), 128, np.uint8), np.where(covered[..., None] > 0, (128, 128, 255), 128), covered)
+    known = replace(known, fitted=replace(body, normals=body.normals.astype(np.uint8)))
+    seen = fitted_guide(view, known, meta, 1.0, np.random.default_rng(0))
+    there, body_there = view.coverage[..., 0] == 1, view.framing.cut(covered, 64) == 1
+    assert (there & ~body_there).any() and (body_there & ~there).any()
+    assert np.allclose(seen[3][there | body_there], KNOWN_DRAWN, atol=0.01)
+    grey = seen[:3, body_there]
+    assert np.abs(grey - grey.mean()).max() < 0.2 and np.allclose(seen[6][body_there], 1, atol=0.02)
+
+
 def test_small_parts_are_left_out() -> None:
     view, known, meta = framed()
     slots = known.slots.copy()
@@ -122,11 +139,11 @@ def test_smooth_light_drops_shadows_and_keeps_the_rest() -> None:
     inside = x**2 + y**2 < 0.95
     normals = np.dstack([-x, -y, np.sqrt(np.maximum(1 - x**2 - y**2, 0))]).astype(np.float32)
     light = (harmonics(normals) @ np.array([0.5, 0.1, 0.2, 0.1, 0, 0, 0.05, 0, 0]))[..., None].repeat(3, -1)
-    found = smooth_light(light.astype(np.float32), normals, inside.astype(np.float32))
+    found = lit_by(light_coefficients(light, normals, inside), normals)
     assert np.abs(found[inside] - light[inside]).max() < 0.01
     shadowed = light.copy()
     shadowed[20:24] *= 0.2
-    again = smooth_light(shadowed.astype(np.float32), normals, inside.astype(np.float32))
+    again = lit_by(light_coefficients(shadowed, normals, inside), normals)
     assert again[22, 32].mean() > 0.7 * light[22, 32].mean()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from training.world.dice import Dice
 
 OBJECTS_OF_A_SEED = 100_000
+OTHER_MATERIALS = 0.35  # of the objects wear another material in every view: "a marble chair", "a knitted car"
 SKETCH_EVERY = 8  # a sketch takes as long as two views
 HELD_OUT_EVERY = 25  # such objects are never trained on
 STREAMS = 1000  # dice of one object: 1.. for its views, the last two for its other materials and its sketch
@@ -54,3 +55,8 @@ def sketch_dice(number: int) -> Dice:
 
 def dressing_dice(number: int) -> Dice:
     return Dice(number * STREAMS + STREAMS - 2)
+
+
+def is_dressed(number: int) -> bool:
+    """Whether the object wears another material in every view; the first throw of its `dressing_dice`."""
+    return dressing_dice(number).chance(OTHER_MATERIALS)

@@ -18,6 +18,7 @@ from training.world.dressing import dressed
 from training.world.kinds import KINDS
 from training.world.model import Mesh
 from training.world.numbering import (
+    OTHER_MATERIALS,
     dressing_dice,
     has_sketch,
     kind_of,
@@ -34,7 +35,6 @@ from training.world.thing import Thing
 from training.world.true_mesh import mesh_glb, vertex_slots
 from training.world.views import FOVY, View, draw_view
 
-OTHER_MATERIALS = 0.35  # of the objects wear another material in every view: "a marble chair", "a knitted car"
 SCENE_EVERY = 5  # one view in so many has a ground and a sky
 
 

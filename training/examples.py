@@ -117,7 +117,7 @@ class Examples(IterableDataset[Batch]):
         caption = longest if rng.random() < LONGEST_SHARE or not shorter else str(rng.choice(shorter))
         seen = _guide(framed, known, meta, lit, rng)
         image, caption = _treated(framed.image, caption, sort, rng) if lit else (framed.image, caption)
-        if seen[3].any():  # what the guide is sure of is so
+        if framed.coverage is not None and seen[3].any():  # what the guide is sure of is so
             image = image * framed.coverage + framed.image * (1 - framed.coverage)
         if lit and known is not None and rng.random() < FROM_PAINTING_SHARE:
             seen = painted_guide(painterly(framed.image, rng), draw_strength(rng))

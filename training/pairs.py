@@ -67,9 +67,13 @@ def beside(shard: Path) -> Path:
 def keep(shard: Path, found: dict[str, Fitted]) -> None:
     """Writes a shard's pairs, by the names of their views."""
     part = beside(shard).with_suffix(f"{PART}{os.getpid()}")
-    columns = {name: np.array([getattr(one, name) for one in found.values()]) for name in Fitted.__dataclass_fields__}
+    colors, normals, coverage = (
+        np.array([getattr(one, name) for one in found.values()]) for name in Fitted.__dataclass_fields__
+    )
     with part.open("wb") as file:
-        np.savez_compressed(file, keys=np.array(list(found), dtype=str), **columns)
+        np.savez_compressed(
+            file, keys=np.array(list(found), dtype=str), colors=colors, normals=normals, coverage=coverage
+        )
     part.replace(beside(shard))
 
 

@@ -22,7 +22,7 @@ from training.classifier import (
     vocabulary,
 )
 from training.corruptions import DESCRIPTORS
-from training.labels import attribute, spread
+from training.labels import attribute, said, spread
 from training.pictures import split
 
 
@@ -107,6 +107,28 @@ def test_features_are_of_the_picture_whatever_its_format() -> None:
         features_of(network, small[:, :48, :48])
 
 
+def test_larger_pictures_can_be_seen_as_they_are() -> None:
+    """One that sees 64 pixels cannot tell a fine checker from grey."""
+    network = random_features(0)
+    checker = np.indices((128, 128)).sum(axis=0) % 2 * 0.5 + 0.25
+    pictures = np.stack([checker, np.full((128, 128), 0.5)])[..., None].repeat(3, axis=3)
+    (first, second), (fine, plain) = features_of(network, pictures), features_of(network, pictures, size=128)
+    np.testing.assert_allclose(first, second, atol=1e-5)
+    assert np.abs(fine - plain).max() > 1e-3
+
+
+def test_it_can_be_asked_for_some_words_alone() -> None:
+    torch.manual_seed(0)
+    network = Classifier({"kind": ["disc", "square"], "material": ["brick", "stone", "wooden"]}).eval()
+    images = np.random.default_rng(0).random((6, 64, 64, 3))
+    free = answers(network, images)
+    (most,) = set(free["material"])  # an untrained one says the same of everything
+    others = [word for word in ("brick", "stone", "wooden") if word != most]
+    held = answers(network, images, among={"material": others})
+    assert set(held["material"]) <= set(others) and held["kind"] == free["kind"]
+    assert answers(network, images, among={"material": ["wooden"]})["material"] == ["wooden"] * 6
+
+
 def test_it_is_small() -> None:
     assert 0.5e6 < sum(weight.numel() for weight in Classifier(vocabulary(tiny_renders())).parameters()) < 1e6
 
@@ -117,6 +139,20 @@ def test_color_and_material_are_read_off_the_words_before_the_noun() -> None:
     pot = {**old, "phrase": "a sunflower in a blue ceramic pot"}
     assert attribute(pot, "color") is None and attribute(pot, "material") is None
     assert attribute({**old, "color": None}, "color") is None
+
+
+def test_what_a_phrase_says_of_its_material() -> None:
+    knitted = {
+        "kind": "hat",
+        "phrase": "a red knitted hat",
+        "view": "front view",
+        "color": "red",
+        "material": "woollen",
+    }
+    assert said(knitted, "material") == "knitted" and said(knitted, "color") == "red"
+    assert said(knitted | {"phrase": "a red woollen hat"}, "material") == "woollen"
+    assert said(knitted | {"phrase": "a hat"}, "material") is None
+    assert said(knitted | {"color": None}, "color") is None
 
 
 def test_views_are_spread_over_the_objects() -> None:

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from training.distances import c2st, frechet, frechet_of_gaussians, kid, radial_spectrum, spectrum_gap, squared_mmd
+from training.distances import (
+    c2st,
+    frechet,
+    frechet_of_gaussians,
+    kid,
+    radial_spectrum,
+    speckle,
+    spectrum_gap,
+    squared_mmd,
+)
 
 
 @pytest.fixture
@@ -143,3 +152,33 @@ def test_features_that_do_not_fit_are_refused(measure) -> None:
         measure(np.zeros((5, 3)), np.zeros((5, 4)))
     with pytest.raises(ValueError, match="not finite"):
         measure(np.full((5, 3), np.nan), np.zeros((5, 3)))
+
+
+def waves(length: float, channel: int | None, amplitude: float = 0.1) -> np.ndarray:
+    """A grey picture with waves of so many pixels along its rows, in one channel, or in brightness if None."""
+    wave = amplitude * np.cos(2 * np.pi * np.arange(96) / length)
+    picture = np.full((1, 96, 96, 3), 0.5)
+    picture[..., slice(None) if channel is None else channel] += wave[:, None] if channel is None else wave
+    return picture
+
+
+def test_speckle_is_colour_at_two_pixels_and_hardly_at_longer_waves() -> None:
+    masks = np.ones((1, 96, 96), bool)
+    finest = speckle(waves(2, 0), masks)
+    # Cb and Cr change by .1687 and .5 of red's; a wave of two pixels is ±amplitude everywhere
+    assert finest == pytest.approx(0.1**2 * (0.1687**2 + 0.5**2), rel=1e-6)
+    assert speckle(waves(4, 0), masks) == pytest.approx(finest / 2 * 0.0625, rel=0.05)
+    assert speckle(waves(8, 0), masks) < 2e-3 * finest
+    assert speckle(waves(2, None), masks) < 1e-6 * finest  # brightness alone
+    assert speckle(waves(2, 0).swapaxes(1, 2), masks) == pytest.approx(finest)
+
+
+def test_speckle_counts_inside_of_the_masks_alone() -> None:
+    picture, mask = np.full((1, 96, 96, 3), 0.5), np.zeros((1, 96, 96), bool)
+    mask[:, 20:60, 20:60] = True
+    picture[:, :, :20] = waves(2, 2)[:, :, :20]
+    assert speckle(picture, mask) == 0
+    picture[:, 30:50] = waves(2, 2)[:, 30:50]
+    assert speckle(picture, mask) > 1e-4
+    with pytest.raises(ValueError, match="two pixels inside"):
+        speckle(picture, mask & False)

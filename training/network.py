@@ -120,6 +120,9 @@ def create(text_encoder: Any, tokenizer: Any, shape: Shape = Shape()) -> Network
         attention_head_dim=tuple(max(1, c // 64) for c in channels),  # type: ignore[arg-type]  # the number of heads
         norm_num_groups=16, addition_embed_type="text", addition_embed_type_num_heads=4,
     )  # fmt: skip
+    with torch.no_grad():  # what it adds to the closed form begins at nothing; its features do not
+        unet.conv_out.weight[: 3 * shape.patch**2] = 0
+        unet.conv_out.bias[: 3 * shape.patch**2] = 0  # type: ignore[index]
     head = GuideHead(shape.patch, shape.features, shape.width, shape.depth)
     return Network(unet, head, text_encoder, tokenizer)
 

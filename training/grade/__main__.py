@@ -45,7 +45,7 @@ ATTRIBUTES = ("kind", "color", "material")  # that retrieval asks for
 class Plan:
     """How much of everything: `pairs` of clean and spoilt pictures for each descriptor; `pictures` for each attribute
     of retrieval, and for the captions, under `draws` of noise; `samples` to compare; `objects` under each material
-    word; sheets of `columns` at `scales`; `sketches` fitted in `fit_steps`."""
+    word; sheets of `columns` at `scales`, and of so many `sketches`."""
 
     pairs: int = 16
     pictures: int = 20
@@ -57,13 +57,10 @@ class Plan:
     scales: tuple[float, ...] = (1.0, 2.0, 4.0)
     columns: int = 8
     sketches: int = 4
-    fit_steps: int = 120
     seed: int = 0
 
 
-QUICK = Plan(
-    pairs=2, pictures=2, draws=1, samples=8, objects=2, steps=2, scales=(1.0,), columns=2, sketches=1, fit_steps=5
-)
+QUICK = Plan(pairs=2, pictures=2, draws=1, samples=8, objects=2, steps=2, scales=(1.0,), columns=2, sketches=1)
 
 
 @dataclass(frozen=True)
@@ -202,7 +199,7 @@ def sheets(job: Job) -> Grade:
 def sketches(job: Job) -> Grade:
     """Samples of the product's own renders of fitted sketches."""
     plan, size = job.plan, job.prior.style.resolution
-    several = fitted_sketches(job.shards, job.renders, plan.sketches, plan.fit_steps, size, plan.seed)
+    several = fitted_sketches(job.shards, job.renders, plan.sketches, size, plan.seed)
     if not several:
         return Grade({}, "No held-out object of these shards has a sketch.")
     rows = sketch_rows(job.prior, several, plan.scales, plan.steps)

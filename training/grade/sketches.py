@@ -14,16 +14,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from benchmarks.realism.result import in_work
 from distill.prior import Prior
 from realify.control_pictures import guide_picture
 from realify.exposure import Shot, expose
 from realify.photographs import develop
-from realify.settings import preset
 from sdf_fit.body import Body
 from sdf_fit.cameras import camera_positions
-from sdf_fit.extract import make_extractor
-from sdf_fit.fit import fit_sketch
 from sdf_fit.render import Rasterizer, make_renderer
 from sdf_fit.render.shading import sample_light
 from sdf_fit.sketch import Sketch, read_sketch
@@ -31,7 +27,9 @@ from training.conditions import camera_of
 from training.countdown import countdown
 from training.grade.sheets import Rows, guide_pictures, scale_rows
 from training.held_out import Example, examples
+from training.pairs import fitted, in_work
 from training.pictures import Renders
+from training.world.numbering import is_dressed
 from training.world.shards import read_shard
 
 SUPERSAMPLE = 2
@@ -47,18 +45,13 @@ class Fitted:
     photograph: np.ndarray
 
 
-def fitted_sketches(
-    shards: Sequence[Path], renders: Renders, count: int, steps: int, size: int, seed: int
-) -> list[Fitted]:
+def fitted_sketches(shards: Sequence[Path], renders: Renders, count: int, size: int, seed: int) -> list[Fitted]:
     """Of `count` objects among these held-out renders that have a sketch, of different kinds.
 
     An object that wears another material in every view was sketched in its own: it is left out.
     """
-    phrases: dict[int, set[str]] = {}
-    for meta in renders.metas:
-        phrases.setdefault(meta["object"], set()).add(meta["phrase"])
     plain = renders.select(
-        lambda meta: meta["transparent"] and meta["view"] in UPRIGHT and len(phrases[meta["object"]]) == 1
+        lambda meta: meta["transparent"] and meta["view"] in UPRIGHT and not is_dressed(meta["object"])
     )
     if not len(plain):
         return []
@@ -67,7 +60,10 @@ def fitted_sketches(
     sketches = read_sketches(shards, wanted)
     chosen = sorted(sketches)[:count]
     renderer = make_renderer("numba")
-    return [fitted(wanted[number], sketches[number], steps, renderer) for number in countdown(chosen, "fits")]
+    return [
+        photographed(fitted(sketches[number], renderer, number), sketches[number], wanted[number], renderer)
+        for number in countdown(chosen, "fits")
+    ]
 
 
 def read_sketches(shards: Sequence[Path], objects: Container[int]) -> dict[int, Sketch]:
@@ -81,16 +77,6 @@ def read_sketches(shards: Sequence[Path], objects: Container[int]) -> dict[int, 
                     file.write_bytes(sample["sketch.glb"])
                     found[int(key)] = read_sketch(file)
     return found
-
-
-def fitted(picture: Example, sketch: Sketch, steps: int, renderer: Rasterizer) -> Fitted:
-    """One sketch's body, photographed as its object was."""
-    fit = preset("draft").fit
-    body = fit_sketch(
-        sketch, renderer, make_extractor("tets", fit.grid),
-        steps=steps, views_per_step=fit.views, resolution=fit.resolution, lr=fit.lr,
-    )  # fmt: skip
-    return photographed(body, sketch, picture, renderer)
 
 
 @torch.no_grad()

@@ -17,10 +17,12 @@ from sdf_fit.render.shading import srgb_to_linear
 from tests.realify.bodies import ring, surface
 from tests.training.grade.priors import SIZE, copyist
 from tests.training.tiny_world import tiny_renders
+from training import pairs
 from training.grade.sheets import held_out_rows, write_sheet
 from training.grade.sketches import fitted_sketches, sketch_rows
 from training.held_out import Example
 from training.pictures import Renders
+from training.world.numbering import is_dressed
 
 
 def test_the_held_out_sheet(guided: list[Example], tmp_path: Path) -> None:
@@ -36,17 +38,20 @@ def test_the_held_out_sheet(guided: list[Example], tmp_path: Path) -> None:
     assert np.abs(small - guided[0].image).mean() < 0.03
 
 
+SKETCHED, DRESSED = 0, 125
+
+
 @pytest.fixture(scope="module")
 def sketched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Renders]:
     """A shard of one held-out ring that is its own sketch, with its renders, and one in other materials."""
-    renders = tiny_renders(range(0, 50, 25), views=2, size=128)
+    assert not is_dressed(SKETCHED) and is_dressed(DRESSED)
+    renders = tiny_renders(range(SKETCHED, DRESSED + 1, DRESSED - SKETCHED), views=2, size=128)
     camera = {"azimuth": 20.0, "elevation": 10.0, "distance": 3.0, "fovy": 38.0, "target": [0.0, 0.0, 0.0]}
     metas = [meta | camera for meta in renders.metas]
-    metas[3] = metas[3] | {"phrase": "a golden square"}
     body = surface(ring, 16)
     path = tmp_path_factory.mktemp("sketched") / "world.tar"
     with tarfile.open(path, "w") as shard:
-        for number in (0, 25):
+        for number in (SKETCHED, DRESSED):
             data = glb_of(body)
             entry = tarfile.TarInfo(f"{number:09d}.sketch.glb")
             entry.size = len(data)
@@ -60,10 +65,13 @@ def glb_of(body: Mesh) -> bytes:
     return made
 
 
-def test_a_fitted_sketch_is_seen_as_the_product_shows_it(sketched: tuple[Path, Renders]) -> None:
+def test_a_fitted_sketch_is_seen_as_the_product_shows_it(
+    sketched: tuple[Path, Renders], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "STEPS", 3)
     path, renders = sketched
-    found = fitted_sketches([path], renders, 5, 3, 64, seed=0)
-    assert [each.picture.meta["object"] for each in found] == [0]  # the other was sketched in other colours
+    found = fitted_sketches([path], renders, 5, 64, seed=0)
+    assert [each.picture.meta["object"] for each in found] == [SKETCHED]  # the other was sketched in other colours
     (one,) = found
     guide = one.picture.guide
     assert guide is not None and guide.shape == (7, 64, 64) and one.photograph.shape == (64, 64, 3)

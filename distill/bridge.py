@@ -34,5 +34,7 @@ class Bridge:
     ) -> tuple[Tensor, None]:
         x_t = prior.schedule.add_noise(x, t, noise)
         target, source = predict_together(prior, x_t, t, prompts.target, prompts.source)
+        if prior.bounded:  # a difference of impossible pictures pulls colours beyond what can be shown
+            target, source = (prior.schedule.bounded_epsilon(x_t, t, each) for each in (target, source))
         weight = self.weight * prior.schedule.weight(t, self.weighting)
         return checked(weight * (target - source), self.name, t), None

@@ -57,6 +57,10 @@ class NoiseSchedule:
         """The clean image that x_t and a noise prediction imply."""
         return (x_t - self.sigma(t) * epsilon) / self.alpha(t)
 
+    def bounded_epsilon(self, x_t: Tensor, t: Tensor, epsilon: Tensor) -> Tensor:
+        """The noise prediction nearest to `epsilon` that implies a clean image in -1..1."""
+        return (x_t - self.alpha(t) * self.predict_x0(x_t, t, epsilon).clamp(-1, 1)) / self.sigma(t)
+
     def to_epsilon(self, output: Tensor, x_t: Tensor, t: Tensor, parametrization: Parametrization) -> Tensor:
         """A model's output [B, C, h, w] as a noise prediction.
 

@@ -66,6 +66,21 @@ def test_bridge_descends_from_source_to_target() -> None:
     assert (-gradient * (mean_of("clean") - mean_of("foggy"))).flatten(1).sum(1).min() > 0
 
 
+def test_bridge_of_a_bounded_prior_compares_pictures_that_can_be() -> None:
+    """Clean predictions beyond -1..1 are drawn back before they are compared."""
+    prior = gaussian_prior()
+    prior.bounded = True
+    x, t, noise = draw(4)
+    prompts = prompt_batch(prior, "clean", "foggy", 4)
+    x_t = prior.schedule.add_noise(x, t, noise)
+    clean, foggy = (
+        prior.schedule.predict_x0(x_t, t, prior.predict_noise(x_t, t, each)) for each in (prompts.target, prompts.source)
+    )
+    assert clean.abs().max() > 1
+    between = prior.schedule.alpha(t) / prior.schedule.sigma(t) * (foggy.clamp(-1, 1) - clean.clamp(-1, 1))
+    assert torch.allclose(step(Bridge(), prior, x, t, noise, prompts), between, atol=1e-4)
+
+
 def test_bridge_is_zero_between_equal_prompts() -> None:
     prior = gaussian_prior()
     x, t, noise = draw(4)

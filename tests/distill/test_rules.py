@@ -74,7 +74,8 @@ def test_bridge_of_a_bounded_prior_compares_pictures_that_can_be() -> None:
     prompts = prompt_batch(prior, "clean", "foggy", 4)
     x_t = prior.schedule.add_noise(x, t, noise)
     clean, foggy = (
-        prior.schedule.predict_x0(x_t, t, prior.predict_noise(x_t, t, each)) for each in (prompts.target, prompts.source)
+        prior.schedule.predict_x0(x_t, t, prior.predict_noise(x_t, t, each))
+        for each in (prompts.target, prompts.source)
     )
     assert clean.abs().max() > 1
     between = prior.schedule.alpha(t) / prior.schedule.sigma(t) * (foggy.clamp(-1, 1) - clean.clamp(-1, 1))

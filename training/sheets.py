@@ -52,7 +52,7 @@ def sample_sheet(
     sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.BICUBIC).save(path)
 
 
-def guided_sheet(prior: Prior, examples: Sequence[Example], path: Path, steps: int = 20) -> None:
+def guided_sheet(prior: Prior, examples: Sequence[Example], path: Path, steps: int = 12) -> None:
     """Rows: photographs, their guides, samples under them at three scales with two seeds, and without a guide."""
     unconditional, style = prior.embed([""]), prior.style
     embeds = prior.embed([example.caption + style.target_suffix for example in examples])

@@ -13,7 +13,7 @@ from training.network import Network, schedule
 from training.pictures import Renders, wordings
 
 VALIDATION = 192  # held-out pictures of the validation loss
-SHOWN = 10  # of them are drawn
+SHOWN = 8  # of them are drawn
 SIGMA_LEAST = 0.25
 
 

@@ -6,10 +6,11 @@ coarse rather than fine, and light or dark rather than coloured. In an undecimat
 Starck et al. 2007, of B3 splines) of its light and its two colours, band b holds a share f_b of s², and n_b of white
 noise; the best linear estimate of x_0 from x_t shrinks each band by itself (Wiener's filter):
 
-    x̂ = g + Σ_b α s² f_b / (α² s² f_b + σ² n_b) · band_b(x_t − α g)        v̂ = (α x_t − x̂) / σ
+    x̂ = g + u Σ_b α S² f_b / (α² S² f_b + σ² n_b) · band_b(u (x_t − α g))        v̂ = (α x_t − x̂) / σ
 
-The networks only add what it lacks, in units of how far x_0 is known at that noise, as EDM scales its output (Karras et
-al. 2022, arXiv 2206.00364), with a mean and a variance for every pixel:
+with S the largest s of a picture and u = s / S. The networks only add what it lacks, in units of how far x_0 is known
+at that noise, as EDM scales its output (Karras et al. 2022, arXiv 2206.00364), with a mean and a variance for every
+pixel:
 
     v = v̂ + s / √(α² s² + σ²) · (UNet + r)
 
@@ -88,15 +89,20 @@ def closed_form(
     light: tuple[float, ...] = LIGHT, color: tuple[float, ...] = COLOR,
 ) -> Tensor:  # fmt: skip
     """v [B, 3, H, W] of the best linear estimate of x_0 from x_t: the guide and a residual of that variance
-    [B, 1, H, W], all in -1..1."""
-    turn = x_t.new_tensor(OPPONENT)
-    residual = torch.einsum("ij,bjhw->bihw", turn, x_t - alpha * guide)
+    [B, 1, H, W], all in -1..1.
+
+    The residual is weighed by how unsure the guide is, before the bands and after: what is coarse about the object does
+    not spread to where the guide is sure.
+    """
+    turn, most = x_t.new_tensor(OPPONENT), variance.amax(dim=(1, 2, 3), keepdim=True)
+    unsure = (variance / most).sqrt()
+    residual = torch.einsum("ij,bjhw->bihw", turn, unsure * (x_t - alpha * guide))
     noise = band_noise(len(light) - 1, x_t.shape[-1])
     estimate = torch.zeros_like(residual)
     for band, share, colored, gain in zip(starlet(residual, len(light) - 1), light, color, noise, strict=True):
-        own = variance * x_t.new_tensor((share, colored, colored)).view(1, 3, 1, 1)
+        own = most * x_t.new_tensor((share, colored, colored)).view(1, 3, 1, 1)
         estimate += alpha * own / (alpha**2 * own + sigma**2 * gain) * band
-    clean = guide + torch.einsum("ji,bjhw->bihw", turn, estimate)
+    clean = guide + unsure * torch.einsum("ji,bjhw->bihw", turn, estimate)
     return (alpha * x_t - clean) / sigma.clamp(min=SIGMA_LEAST)
 
 

@@ -91,6 +91,16 @@ def test_a_sure_guide_is_kept_and_a_blank_one_is_not() -> None:
     assert (sure - guide).square().mean().sqrt() < 0.03 and (unsure - guide).abs().mean() > 0.1
 
 
+def test_what_is_wrong_with_the_object_does_not_spread_beside_it() -> None:
+    alpha, sigma = level(0.6)
+    known = torch.ones(2, 1, SIZE, SIZE)
+    known[..., : SIZE // 2] = 0.31
+    photo = torch.where(known < 1, 0.6, 0.0).expand(-1, 3, -1, -1)  # lighter all over than its guide
+    x_t = alpha * photo + sigma * noise(2, 3, SIZE, SIZE)
+    clean = alpha * x_t - sigma * closed_form(x_t, alpha, sigma, torch.zeros_like(photo), spread(known))
+    assert clean[..., : SIZE // 2].mean() > 0.2 and clean[..., SIZE // 2 :].abs().max() < 0.05
+
+
 def test_an_untrained_network_is_the_closed_form() -> None:
     head = GuideHead(patch=4, features=2, width=8, depth=1)
     x_t, controls, (alpha, sigma) = noise(2, 48, 8, 8), blank_guide(2, SIZE), level(0.7)

@@ -111,12 +111,13 @@ def cached(name: str, settings: Settings) -> list[Path]:
 def _code() -> bytes:
     """A digest of the code and the prior that the outcomes depend on."""
     files = [
-        *(ROOT / "distill").glob("*.py"),
+        *(ROOT / "distill").rglob("*.py"),
         *(ROOT / "sdf_fit").rglob("*.py"),
         HERE / "workshop.py",
         Path(__file__),
     ]
-    files += [ROOT / "realify" / "stages.py", ROOT / "realify" / "photographs.py"]
+    rooms = ("stages", "exposure", "photographs", "conditions", "control_pictures")
+    files += [ROOT / "realify" / f"{name}.py" for name in rooms]
     files += [path for path in EMBEDDED.rglob("*") if path.is_file()]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).digest()
 

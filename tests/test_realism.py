@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from benchmarks.realism import __main__ as command
+from benchmarks.realism import arms
+from benchmarks.realism.arms import ARMS
 from benchmarks.realism.features import untrained
 from benchmarks.realism.figures import Evidence, Row, rows
 from benchmarks.realism.make_set import PHRASES, REFERENCES, VIEWS
 from benchmarks.realism.objects import FOLDER, TestObject, read_objects
-from benchmarks.realism.report import table
+from benchmarks.realism.report import goals, page, sheet, table
 from benchmarks.realism.result import Outcome, f_score, in_work, photograph, read_mesh, seen_points
-from benchmarks.realism.runs import ARMS, plan, quick
+from benchmarks.realism.runs import ROOT, plan, quick, shaping
 from realify.bake import Textures
+from realify.setting_fields import SettingsError
 from realify.settings import preset
 from realify.unwrap import UnwrappedMesh
 from sdf_fit.mesh import Mesh
@@ -77,14 +81,40 @@ def ball_within_ball() -> Mesh:
 
 
 def test_both_arms_have_equal_steps_and_folders_of_their_own() -> None:
-    runs = plan([OBJECTS["mug"], OBJECTS["fish"]], range(2), preset("draft"))
+    runs = plan([OBJECTS["mug"], OBJECTS["fish"]], range(2), preset("draft"), ["sds", "bridge"])
     assert {run.settings.sds.steps + run.settings.bridge.steps for run in runs} == {400}
     assert {run.settings.bridge.steps for run in runs if run.arm == "sds"} == {0}
     assert len({run.folder for run in runs}) == 8
-    again = plan([OBJECTS["mug"]], range(1), preset("draft"))
+    again = plan([OBJECTS["mug"]], range(1), preset("draft"), ["sds"])
     assert again[0].folder == runs[0].folder
-    other = plan([OBJECTS["mug"]], range(1), quick(preset("draft")))
+    other = plan([OBJECTS["mug"]], range(1), quick(preset("draft")), ["sds"])
     assert other[0].folder != runs[0].folder
+
+
+def test_the_third_arm_is_there_once_the_product_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting that stands for it: 0 in the arms without, its value in the arm with."""
+    assert ("sampled" in arms.usual()) == arms.has_sampling()
+    monkeypatch.setattr(arms, "SAMPLED", {"sampling.not_there": 3})
+    assert list(arms.usual()) == ["sds", "bridge"]
+    with pytest.raises(SettingsError, match=r"sampling\.not_there"):
+        plan([OBJECTS["mug"]], range(1), preset("draft"), ["sampled"])
+    monkeypatch.setattr(arms, "SAMPLED", {"checkpoint.preview_every": 3})
+    assert list(arms.usual()) == ["sds", "bridge", "sampled"]
+    values = {name: arm.settings_of(preset("standard")).checkpoint.preview_every for name, arm in ARMS.items()}
+    assert values == {"sds": 0, "bridge": 0, "sampled": 3}
+    assert ARMS["sampled"].settings_of(preset("draft")).bridge.steps == preset("draft").bridge.steps > 0
+
+
+def test_arms_are_chosen_in_their_own_order() -> None:
+    assert command._arms("bridge,sds") == ["sds", "bridge"] and command._arms(None) == list(arms.usual())
+    with pytest.raises(SystemExit, match="no arm bridges; there are sds, bridge, sampled"):
+        command._arms("bridges")
+
+
+def test_what_shapes_a_result_counts_in_sub_folders_too() -> None:
+    files = {path.relative_to(ROOT).as_posix() for path in shaping()}
+    assert {"distill/priors/guide_head.py", "sdf_fit/render/shading.py", "realify/control_pictures.py"} <= files
+    assert not {"realify/cli.py", "realify/image_run.py", "realify/settings.py"} & files
 
 
 def outcome(pictures: np.ndarray, iou: float = 0.9) -> Outcome:
@@ -109,11 +139,14 @@ def few(thing: TestObject) -> TestObject:
 @pytest.fixture(scope="module")
 def found() -> dict[tuple[str, str], Row]:
     """Figures of two seeds, where "sds" spoils the renders and "bridge" is as good as they are."""
+    return {(row.name, row.pixels): row for row in rows(evidence(), [], untrained()[:1])}
+
+
+def evidence() -> Evidence:
     things = [few(OBJECTS[kind]) for kind in ("mug", "chair", "fish")]
     spoilt = [[outcome(blurred_and_loud(thing.renders)) for thing in things]] * 2
     perfect = [[outcome(thing.renders, iou=0.95) for thing in things]] * 2
-    evidence = Evidence(things, dict(zip(ARMS, (spoilt, perfect), strict=True)))
-    return {(row.name, row.pixels): row for row in rows(evidence, [], untrained()[:1])}
+    return Evidence(things, {"sds": spoilt, "bridge": perfect})
 
 
 def test_the_floor_is_what_renders_reach(found) -> None:
@@ -133,3 +166,48 @@ def test_the_table_tells_which_arm_is_better(found) -> None:
     lines = {line.split("|")[1].strip(): line for line in table(list(found.values())).splitlines()}
     assert lines["silhouette IoU with the sketch"].rstrip("| ").endswith("6 of 6")
     assert "+0.050 ± 0.000" in lines["silhouette IoU with the sketch"]
+
+
+def test_a_table_has_as_many_arms_as_there_are(found) -> None:
+    alone = [replace(row, arms={"sds": row.arms["sds"]}) for row in found.values()]
+    assert table(alone).splitlines()[0] == "| measure | pixels | better | SDS | renders |"
+    three = [replace(row, arms=dict(row.arms) | {"sampled": row.arms["sds"]}) for row in found.values()]
+    head = table(three).splitlines()[0]
+    assert head.endswith("| bridge − sds | bridge better | sampled − bridge | sampled better |")
+    lines = {line.split("|")[1].strip(): line for line in table(three).splitlines()}
+    assert lines["silhouette IoU with the sketch"].rstrip("| ").endswith("0 of 6")
+
+
+def row(name: str, pixels: str, sds: float, bridge: float) -> Row:
+    return Row(name, pixels, "lower", {"sds": np.full((1, 1), sds), "bridge": np.full((1, 1), bridge)})
+
+
+def test_goals_are_those_of_the_last_arm() -> None:
+    figures = [
+        row("KID, classifier features", "64", 0.3, 0.2),
+        row("KID, classifier features", "128", 0.9, 0.9),
+        row("C2ST accuracy, classifier features", "64", 0.6, 0.65),
+        row("agreement on the kind (6 objects)", "64", 0.9, 0.7),
+        row("spectrum gap, dB", "64", 2.0, 1.7),
+        row("silhouette IoU with the sketch", "", 0.9, 0.95),
+    ]
+    met = {goal.name: goal.met for goal in goals(figures)}
+    assert met == {
+        "KID, classifier features, 64 pixels": True,
+        "agreement on the kind, 64 pixels": False,
+        "spectrum gap, dB, 64 pixels": True,
+        "silhouette IoU with the sketch": True,
+        "KID, classifier features: bridge against SDS": True,
+        "C2ST accuracy, classifier features: bridge against SDS": False,
+    }
+    alone = [replace(figures[0], arms={"sds": figures[0].arms["sds"]})]
+    assert [goal.met for goal in goals(alone)] == [False]
+
+
+def test_page_and_sheet_take_up_what_there_is(found) -> None:
+    shown = evidence()
+    text = page([("embedded", list(found.values()))], shown, preset("draft"), "draft")
+    assert "by score distillation alone (SDS), once by score distillation and the bridge; 400 steps" in text
+    assert "| goal | found | wanted | met |" in text and "decisions/tone.md" in text
+    one = Evidence(shown.things, {"sds": shown.outcomes["sds"]})
+    assert sheet(shown).width - sheet(one).width == 256

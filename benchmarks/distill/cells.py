@@ -24,7 +24,8 @@ CACHE = ROOT / "benchmarks" / "cache" / "distill"
 # Code that pictures depend on beside the rules' own files. A change of a model's adapter (distill/priors/) is meant
 # to change nothing; empty the cache after one that is not.
 CODE = (
-    "ddim", "guidance", "learnt_source", "ode", "picture", "picture_run", "prior", "rule", "schedule", "priors/lora",
+    "ddim", "guidance", "learnt_source", "ode", "picture", "picture_run", "prior", "rule", "schedule",
+    *(f"priors/{name}" for name in ("base", "guide_head", "guided", "lora", "space", "stable_diffusion")),
 )  # fmt: skip
 SEEDS_APART = 10_000  # a picture's start is drawn with seed · SEEDS_APART + its place among the captions
 

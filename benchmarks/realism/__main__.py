@@ -1,8 +1,11 @@
-"""Held-out objects → sketches → `realify run` by both arms → against renders: docs/realism.md.
+"""Held-out objects → sketches → `realify run` by each arm → against renders: docs/realism.md.
 
 `make bench-realism` (which keeps every library to one thread), or
 
-python -m benchmarks.realism [--quick] [--objects mug,chair] [--seeds 3] [--prior embedded --prior FOLDER]
+python -m benchmarks.realism [--quick] [--objects mug,chair] [--arms sds,bridge] [--seeds 3]
+    [--prior embedded --prior FOLDER]
+
+A run takes two to three minutes of a core. What is done is kept: a part of them, again with more of them.
 """
 
 from __future__ import annotations
@@ -16,11 +19,12 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.realism.arms import ARMS, usual
 from benchmarks.realism.features import classifiers, untrained
 from benchmarks.realism.figures import Evidence, Row, rows
 from benchmarks.realism.objects import TestObject, read_objects
 from benchmarks.realism.report import page, sheet, table, write
-from benchmarks.realism.runs import ARMS, CACHE, ROOT, Run, make, plan, quick
+from benchmarks.realism.runs import CACHE, ROOT, Run, make, plan, quick
 from realify.settings import PRESETS, Settings, preset
 
 PAGE, SHEET = ROOT / "docs" / "realism.md", ROOT / "docs" / "images" / "realism.png"
@@ -32,15 +36,16 @@ def main() -> None:
     settings = quick(preset(options.preset)) if options.quick else preset(options.preset)
     things = _chosen(options.objects, options.quick)
     seeds = range(1 if options.quick else options.seeds)
+    arms = _arms(options.arms)
     everything = {
-        name: plan(things, seeds, replace(settings, prior=replace(settings.prior, name=name)))
+        name: plan(things, seeds, replace(settings, prior=replace(settings.prior, name=name)), arms)
         for name in options.prior or ["embedded"]
     }
     make([run for runs in everything.values() for run in runs], options.processes)
 
     sections, shown = [], None
     for name, runs in everything.items():
-        evidence = gather(runs, things, len(seeds))
+        evidence = gather(runs, things, len(seeds), arms)
         if evidence is None:
             print(f"{name}: no seed is complete", file=sys.stderr)
             continue
@@ -57,6 +62,7 @@ def _parse() -> argparse.Namespace:
         "--quick", action="store_true", help="one object, one seed, few steps: only to see that it runs"
     )
     parser.add_argument("--objects", help="kinds, with commas between; by default all")
+    parser.add_argument("--arms", help=f"of {', '.join(ARMS)}, with commas between; by default all that there are")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each object and arm")
     parser.add_argument("--preset", choices=list(PRESETS), default="draft")
     parser.add_argument("--prior", action="append", help="embedded, or a folder; may be given several times")
@@ -76,17 +82,25 @@ def _chosen(names: str | None, one: bool) -> list[TestObject]:
     return [known[name] for name in wanted][: 1 if one and not names else None]
 
 
-def gather(runs: Sequence[Run], things: Sequence[TestObject], seeds: int) -> Evidence | None:
+def _arms(names: str | None) -> list[str]:
+    """In the order of ARMS. Raises SystemExit for an arm that there is not."""
+    wanted = names.split(",") if names else usual()
+    if missing := [name for name in wanted if name not in ARMS]:
+        sys.exit(f"no arm {', '.join(missing)}; there are {', '.join(ARMS)}")
+    return [name for name in ARMS if name in wanted]
+
+
+def gather(runs: Sequence[Run], things: Sequence[TestObject], seeds: int, arms: Sequence[str]) -> Evidence | None:
     """The outcomes of those seeds that are complete."""
     done = {(run.settings.seed, run.thing.kind, run.arm): run for run in runs if run.is_done()}
     complete = [
-        seed for seed in range(seeds) if all((seed, thing.kind, arm) in done for thing in things for arm in ARMS)
+        seed for seed in range(seeds) if all((seed, thing.kind, arm) in done for thing in things for arm in arms)
     ]
     if not complete:
         return None
     if len(complete) < seeds:
         print(f"only seeds {complete} are complete", file=sys.stderr)
-    outcomes = {arm: [[done[seed, thing.kind, arm].outcome() for thing in things] for seed in complete] for arm in ARMS}
+    outcomes = {arm: [[done[seed, thing.kind, arm].outcome() for thing in things] for seed in complete] for arm in arms}
     return Evidence(things, outcomes)
 
 
@@ -94,7 +108,7 @@ def _report(
     sections: Sequence[tuple[str, Sequence[Row]]], evidence: Evidence, settings: Settings, options: argparse.Namespace
 ) -> None:
     """Page and sheet; a trial's go into the cache, for they are not the figures."""
-    trial = options.quick or options.objects
+    trial = options.quick or options.objects or options.arms
     folder = options.folder or (CACHE / "trial" if trial else None)
     text_file, image_file = (folder / PAGE.name, folder / "images" / SHEET.name) if folder else (PAGE, SHEET)
     for name, found in sections:

@@ -1,4 +1,4 @@
-"""From outcomes to figures: how far both arms lie from renders, with the spread over seeds and objects.
+"""From outcomes to figures: how far the arms lie from renders, with the spread over seeds and objects.
 
 Every picture stands on the same plain backgrounds. The yardstick of a distance is the `references`: renders of
 other objects with the same phrases. The held-out objects' own renders, held against them in the same way and
@@ -18,13 +18,12 @@ from benchmarks.picture_measures import measure
 from benchmarks.realism.features import agreement, features
 from benchmarks.realism.objects import TestObject, masks, on_backgrounds
 from benchmarks.realism.result import Outcome
-from benchmarks.realism.runs import ARMS
 from training.classifier import Classifier
 from training.distances import c2st, frechet, kid, spectrum_gap, squared_mmd, standardised
 from training.pictures import BACKGROUNDS
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Goal = Literal["lower", "higher", "as renders", "½"]
+Aim = Literal["lower", "higher", "as renders", "½"]
 SIZES = (64, 128)
 FOLDS = 5
 COLORS = [BACKGROUNDS[name] for name in sorted(BACKGROUNDS)]
@@ -37,7 +36,7 @@ class Row:
 
     name: str
     pixels: str
-    goal: Goal
+    goal: Aim
     arms: Mapping[str, Array]
     renders: Array | None = None
     deviation: Mapping[str, float] | None = None
@@ -52,7 +51,7 @@ class Evidence:
 
     @property
     def seeds(self) -> int:
-        return len(self.outcomes[ARMS[0]])
+        return len(next(iter(self.outcomes.values())))
 
     def each(self, value: Callable[[TestObject, Outcome], float]) -> dict[str, Array]:
         """A value of every outcome: [seeds, objects] for each arm."""

@@ -59,20 +59,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="kinds to make anew, with commas between; by default all")
     parser.add_argument("--samples", type=int, default=12)
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args()
     kinds = options.only.split(",") if options.only else list(PHRASES)
     from training.world.scene import Stage  # needs Blender, which whoever only reads PHRASES may not have
 
     found = {kind: list(islice(fitting(kind), 1 + REFERENCES)) for kind in kinds}
+    folders = {kind: options.folder / kind for kind in kinds}
     for kind in kinds:
-        _write_object(FOLDER / kind, *found[kind][0])
+        _write_object(folders[kind], *found[kind][0])
     stage = Stage(LARGE, options.samples)
     for kind in kinds:
-        _save(FOLDER / kind / "front.webp", _front(stage, *found[kind][0]))
+        _save(folders[kind] / "front.webp", _front(stage, *found[kind][0]))
     stage = Stage(SIZE, options.samples)
     for kind in kinds:
         start = time.time()
-        _write_views(FOLDER / kind, found[kind], stage)
+        _write_views(folders[kind], found[kind], stage)
         print(f"{kind}: {PHRASES[kind]!r}, {time.time() - start:.0f} s", flush=True)
 
 

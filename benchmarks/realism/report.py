@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.realism.figures import Array, Evidence, Row
+from benchmarks.realism.arms import ARMS
+from benchmarks.realism.figures import Aim, Array, Evidence, Row
 from benchmarks.realism.objects import LARGE, TestObject
 from benchmarks.realism.result import NEAR, in_work
 from benchmarks.yardstick import markdown
@@ -16,23 +18,40 @@ from realify.looks import BACKGROUND, draw_sketch
 from realify.settings import Settings
 from sdf_fit.render.numba import NumbaRasterizer
 from sdf_fit.sketch import read_sketch
+from training.grade.goals import Goal
+from training.grade.goals import table as table_of_goals
 
-HEADER = ["measure", "pixels", "better", "SDS", "SDS → bridge", "renders", "bridge − SDS", "bridge better"]
+# The last arm's goals: at least so much, or at most where it is negative.
+WANTED = {
+    ("KID, classifier features", "64"): -0.25,
+    ("agreement on the kind", "64"): 0.75,
+    ("agreement on the material", "64"): 0.60,
+    ("spectrum gap, dB", "64"): -1.8,
+    ("silhouette IoU with the sketch", ""): 0.95,
+}
+BETTER = ("KID, classifier features", "C2ST accuracy, classifier features")
 MARGIN, CAPTION = 10, 26  # pixels of the sheet
 PAPER, INK = (round(BACKGROUND * 255),) * 3, (70, 70, 70)
 
 
 def table(rows: Sequence[Row]) -> str:
-    """A line for each figure."""
-    return markdown(HEADER, [_cells(row) for row in rows])
+    """A line for each figure: every arm, the renders, and each arm against the one before it."""
+    arms = list(rows[0].arms)
+    pairs = list(pairwise(arms))
+    header = ["measure", "pixels", "better", *(ARMS[arm].title for arm in arms), "renders"]
+    header += [text for one, other in pairs for text in (f"{other} − {one}", f"{other} better")]
+    return markdown(header, [_cells(row, pairs) for row in rows])
 
 
-def _cells(row: Row) -> list[str]:
-    sds, bridge = row.arms["sds"], row.arms["bridge"]
+def _cells(row: Row, pairs: Sequence[tuple[str, str]]) -> list[str]:
     deviation = row.deviation or {}
-    cells = [_spread(values, deviation.get(arm)) for arm, values in (("sds", sds), ("bridge", bridge))]
+    cells = [_spread(values, deviation.get(arm)) for arm, values in row.arms.items()]
     renders = "" if row.renders is None else _spread(row.renders, deviation.get("renders"))
-    return [row.name, row.pixels, row.goal, *cells, renders, _difference(bridge - sds), _wins(row)]
+    against = [
+        text for one, other in pairs
+        for text in (_difference(row.arms[other] - row.arms[one]), _wins(row.goal, row.arms[one], row.arms[other]))
+    ]  # fmt: skip
+    return [row.name, row.pixels, row.goal, *cells, renders, *against]
 
 
 def _spread(values: Array, subsets: float | None = None) -> str:
@@ -53,13 +72,35 @@ def _difference(values: Array) -> str:
     return f"{values.mean():+.3f} ± {independent.std(ddof=1) / np.sqrt(len(independent)):.3f}"
 
 
-def _wins(row: Row) -> str:
-    """In how many of the comparisons the bridge is better."""
-    sds, bridge = row.arms["sds"], row.arms["bridge"]
-    if row.goal == "as renders":
+def _wins(goal: Aim, before: Array, after: Array) -> str:
+    """In how many of the comparisons the second is better."""
+    if goal == "as renders":
         return ""
-    worse = {"lower": lambda x: x, "higher": lambda x: -x, "½": lambda x: np.abs(x - 0.5)}[row.goal]
-    return f"{int((worse(bridge) < worse(sds)).sum())} of {sds.size}"
+    worse = {"lower": lambda x: x, "higher": lambda x: -x, "½": lambda x: np.abs(x - 0.5)}[goal]
+    return f"{int((worse(after) < worse(before)).sum())} of {before.size}"
+
+
+def goals(rows: Sequence[Row]) -> list[Goal]:
+    """What the last arm has to reach, and that the bridge has to be better than score distillation alone."""
+    found = {(row.name.partition(" (")[0], row.pixels): row for row in rows}
+    last = list(rows[0].arms)[-1]
+    goals = [
+        _goal(f"{name}, {pixels} pixels" if pixels else name, float(found[name, pixels].arms[last].mean()), wanted)
+        for (name, pixels), wanted in WANTED.items()
+        if (name, pixels) in found
+    ]
+    for name in BETTER:
+        row = found.get((name, "64"))
+        if row is not None and {"sds", "bridge"} <= set(row.arms):
+            sds, bridge = (float(row.arms[arm].mean()) for arm in ("sds", "bridge"))
+            goals.append(Goal(f"{name}: bridge against SDS", f"{bridge:.3f} against {sds:.3f}", "less", bridge < sds))
+    return goals
+
+
+def _goal(name: str, value: float, wanted: float) -> Goal:
+    """A negative one is a limit from above."""
+    met = value <= -wanted if wanted < 0 else value >= wanted
+    return Goal(name, f"{value:.3f}", f"{'≤' if wanted < 0 else '≥'} {abs(wanted):g}", met)
 
 
 def page(sections: Sequence[tuple[str, Sequence[Row]]], evidence: Evidence, settings: Settings, preset: str) -> str:
@@ -72,25 +113,27 @@ def page(sections: Sequence[tuple[str, Sequence[Row]]], evidence: Evidence, sett
         "# Realism",
         "",
         "Written by `make bench-realism`. Held-out objects of the synthetic world are drawn as sketches in virtual "
-        "reality, and `realify run` makes objects of them again: once by score distillation alone (SDS), once by score "
-        f"distillation and the bridge, {total} steps both ways ({settings.sds.steps} + {settings.bridge.steps}; preset "
-        f"{preset}, {settings.render.views} views a step). Objects: {phrases}; {evidence.seeds} seeds; each result is "
-        f"photographed from the {views} cameras that the object was rendered from, in the product's own random light.",
+        f"reality, and `realify run` makes objects of them again: {_ways(evidence)}; {total} steps of distillation "
+        f"either way ({settings.sds.steps} + {settings.bridge.steps}; preset {preset}, {settings.render.views} views a "
+        f"step). Objects: {phrases}; {evidence.seeds} seeds; each result is photographed from the {views} cameras that "
+        "the object was rendered from, in the product's own random light.",
         "",
         f"Distances are those to Cycles renders of other objects with the same words ({references} for each object, "
         f"{views} views each). The column *renders* is what the objects' own renders reach: the floor. All pictures "
-        "stand on the same eight plain backgrounds and went through the same compression.",
+        "stand on the same eight plain backgrounds and went through the same compression. The renders are exposed by "
+        "the light and go through Khronos PBR Neutral, as the product's pictures nearly do: "
+        "[decisions/tone.md](decisions/tone.md). Figures from before that are of another ruler.",
         "",
     ]
     for name, rows in sections:
         if len(sections) > 1:
             lines += [f"## Prior: {name}", ""]
-        lines += [table(rows), ""]
+        lines += [table(rows), "", table_of_goals(goals(rows)), ""]
     lines += [
         "Mean ± standard deviation over seeds; after the semicolon, over objects; in brackets, over KID's subsets. "
-        "KID, Fréchet distance and C2ST take all objects together, the others each by itself. *bridge − SDS*: mean ± "
-        "standard error over objects, or over seeds where objects are taken together. *bridge better*: of all pairs "
-        "of equal object and seed, or of equal seed.",
+        "KID, Fréchet distance and C2ST take all objects together, the others each by itself. Differences of two arms: "
+        "mean ± standard error over objects, or over seeds where objects are taken together; *better*: of all pairs "
+        "of equal object and seed, or of equal seed. The goals are those of the last arm.",
         "",
         "- **KID, Fréchet distance**: on features, each scaled to deviation 1 over the references, of our own small "
         "classifiers, or of the same network untrained. At 128 pixels the network sees the larger picture. No FID: "
@@ -105,15 +148,25 @@ def page(sections: Sequence[tuple[str, Sequence[Row]]], evidence: Evidence, sett
         "- **agreement**: how often a classifier says the caption's word of a picture.",
         f"- **F-score**: at {NEAR} of the object's bounding radius, over points that can be seen from outside.",
         "",
-        "![sketch, SDS, SDS then bridge, render](images/realism.png)",
+        "![sketch, results of each arm, render](images/realism.png)",
         "",
     ]
     return "\n".join(lines)
 
 
+def _ways(evidence: Evidence) -> str:
+    """What the arms do, in words."""
+    words = {
+        "sds": "by score distillation alone (SDS)",
+        "bridge": "by score distillation and the bridge",
+        "sampled": "by both and then synchronised sampling",
+    }
+    return "once " + ", once ".join(words[arm] for arm in evidence.outcomes)
+
+
 def sheet(evidence: Evidence) -> Image.Image:
-    """Rows are objects; columns the sketch, both arms (first seed) and a render, from one camera."""
-    titles = ["sketch", "SDS alone", "SDS, then the bridge", "a render of the true object"]
+    """Rows are objects; columns the sketch, the arms (first seed) and a render, from one camera."""
+    titles = ["sketch", *(ARMS[arm].title for arm in evidence.outcomes), "a render of the true object"]
     things = evidence.things
     image = Image.new(
         "RGB", (2 * MARGIN + len(titles) * LARGE, 2 * MARGIN + CAPTION + len(things) * (CAPTION + LARGE)), PAPER
@@ -124,7 +177,7 @@ def sheet(evidence: Evidence) -> Image.Image:
     for row, thing in enumerate(things):
         top = MARGIN + CAPTION + row * (CAPTION + LARGE)
         pen.text((MARGIN + 4, top + 4), thing.prompt, INK, font)
-        results = [evidence.outcomes[arm][0][row].front for arm in ("sds", "bridge")]
+        results = [seeds[0][row].front for seeds in evidence.outcomes.values()]
         pictures = [_sketch(thing), *results, _render(thing)]
         image.paste(Image.fromarray(np.concatenate(pictures, axis=1)), (MARGIN, top + CAPTION))
     return image

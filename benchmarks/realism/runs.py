@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.realism import result
+from benchmarks.realism.arms import ARMS
 from benchmarks.realism.objects import TestObject
 from benchmarks.realism.result import Outcome, look
 from distill.load import find_prior
@@ -33,11 +34,15 @@ from training.countdown import clock
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / "benchmarks" / "cache" / "realism"
-ARMS = ("sds", "bridge")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 SECONDS = (40.0, 0.25)  # of all but the two stages, and of a step with four views; on a free core
 ATTEMPTS = 2
-SHAPING = ("pipeline", "stages", "photographs", "remesh", "unwrap", "bake", "export", "mesh_measures")
+# Of realify/, what shapes no result: commands, files, previews, and the 2D tasks.
+NOT_SHAPING = (
+    "cli.py", "*commands.py", "image_*.py", "input_picture.py", "contact_sheet.py", "looks.py", "previews.py",
+    "turntable.py", "watch.py", "events.py", "progress.py", "own_errors.py", "run_folder.py", "atomic.py",
+    "setting_fields.py", "settings.py",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,23 +80,15 @@ class Run:
         return Outcome.load(self.outcome_file)
 
 
-def plan(things: Sequence[TestObject], seeds: Sequence[int], settings: Settings) -> list[Run]:
+def plan(things: Sequence[TestObject], seeds: Sequence[int], settings: Settings, arms: Sequence[str]) -> list[Run]:
     """All runs; the first seed's of all objects come first, so that an early end still leaves something."""
     settings = replace(settings, threads=1, checkpoint=Checkpoint(every_seconds=20.0, preview_every=0))
     return [
-        Run(thing, arm, replace(settings_of(arm, settings), seed=seed))
+        Run(thing, arm, replace(ARMS[arm].settings_of(settings), seed=seed))
         for seed in seeds
         for thing in things
-        for arm in ARMS
+        for arm in arms
     ]
-
-
-def settings_of(arm: str, settings: Settings) -> Settings:
-    """The arm "sds" spends the bridge's steps on score distillation, too; "bridge" is the settings as they are."""
-    if arm == "bridge":
-        return settings
-    steps = settings.sds.steps + settings.bridge.steps
-    return replace(settings, sds=replace(settings.sds, steps=steps), bridge=replace(settings.bridge, steps=0))
 
 
 def quick(settings: Settings) -> Settings:
@@ -102,9 +99,14 @@ def quick(settings: Settings) -> Settings:
 @functools.cache  # a file that is changed while this runs does not count: it is not what runs
 def _code() -> bytes:
     """A digest of the code that decides what a run makes."""
-    files = [*(ROOT / "distill").glob("*.py"), *(ROOT / "sdf_fit").rglob("*.py")]
-    files += [ROOT / "realify" / f"{name}.py" for name in SHAPING]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).digest()
+    return hashlib.sha256(b"".join(path.read_bytes() for path in shaping())).digest()
+
+
+def shaping() -> list[Path]:
+    """The files of that code, all sub-folders with them; settings count by their values."""
+    files = [path for room in ("distill", "sdf_fit", "realify") for path in (ROOT / room).rglob("*.py")]
+    passed = {path for pattern in NOT_SHAPING for path in (ROOT / "realify").rglob(pattern)}
+    return sorted(set(files) - passed)
 
 
 @functools.cache

@@ -1,0 +1,56 @@
+"""The ways to make a result that the figure compares: what an arm is called, and what it changes in the settings.
+
+A further arm is a line in ARMS; report and sheet take up what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from realify.settings import Settings, apply, describe
+
+# What the third arm sets: synchronised sampling after both stages. Dotted keys as in `--set`.
+SAMPLED: Mapping[str, float] = {"sampling.steps": 24}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """`title` heads its column; `settings_of` makes its settings of the preset's."""
+
+    title: str
+    settings_of: Callable[[Settings], Settings]
+
+
+def sds(settings: Settings) -> Settings:
+    """Score distillation alone, for as many steps as both stages have together."""
+    settings = unsampled(settings)
+    steps = settings.sds.steps + settings.bridge.steps
+    return replace(settings, sds=replace(settings.sds, steps=steps), bridge=replace(settings.bridge, steps=0))
+
+
+def unsampled(settings: Settings) -> Settings:
+    """Both stages and nothing after."""
+    return apply(settings, {key: 0 for key in SAMPLED}) if has_sampling() else settings
+
+
+def sampled(settings: Settings) -> Settings:
+    """Both stages, then synchronised sampling. Raises SettingsError where the product has none."""
+    return apply(settings, SAMPLED)
+
+
+def has_sampling() -> bool:
+    """Whether the product knows the settings of the third arm."""
+    return set(SAMPLED) <= {row.key for row in describe()}
+
+
+ARMS: dict[str, Arm] = {
+    "sds": Arm("SDS", sds),
+    "bridge": Arm("SDS → bridge", unsampled),
+    "sampled": Arm("SDS → bridge → sampled", sampled),
+}
+
+
+def usual() -> Sequence[str]:
+    """The arms that the product can make today."""
+    return [name for name in ARMS if name != "sampled" or has_sampling()]

@@ -1,9 +1,10 @@
 """A small network that tells kind, colour, material, view and corruption of a picture:
-`python -m training.classifier --data SHARDS --minutes 8 --out data/classifier.safetensors`
+`python -m training.classifier --data SHARDS --minutes 8 --out data/classifier.safetensors [--init FILE]`
 
 It grades the prior and has never seen the prior's training objects, nor the held-out ones
 (training/pictures.py, `split`). What its last but one layer says of a picture are the features under the
-distances; the same network untrained gives features that no training has biased (`random_features`).
+distances; the same network untrained gives features that no training has biased (`random_features`). With --init it
+goes on from another one, whose words it keeps as far as the renders still have them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from benchmarks.yardstick import markdown
 from distill.precision import choose_device, cpu_has_bfloat16
 from training.corruptions import DESCRIPTORS, Picture, corrupt
 from training.countdown import clock
@@ -44,6 +46,7 @@ SEVERITY = (0.25, 1.0)
 BATCH, WEIGHT_DECAY = 64, 0.05
 # Muon for the blocks' convolutions: after 10,000 pictures .42 of the kinds are right, with AdamW alone .24.
 LR, MUON_LR = 2e-3, 6e-3
+GENTLY = 0.3  # of these rates, for one that goes on
 UNKNOWN = -100  # label of what a caption does not tell; cross_entropy passes it over
 
 Words = Mapping[str, Sequence[str]]  # of each attribute
@@ -158,12 +161,14 @@ class Lessons(IterableDataset[Labelled]):
         return Labelled(pictures, {name: labels(truths, name, self._words[name]) for name in self._words})
 
 
-def example(renders: Renders, index: int, rng: np.random.Generator) -> tuple[Picture, dict[str, str | None]]:
-    """A picture of a render, and the word of each attribute (None: unknown)."""
+def example(
+    renders: Renders, index: int, rng: np.random.Generator, clean: float = CLEAN_SHARE
+) -> tuple[Picture, dict[str, str | None]]:
+    """A picture of a render, in that share of the time as it is, and the word of each attribute (None: unknown)."""
     meta = renders.metas[index]
     framed = frame(renders.images[index], meta, rng, SIZE)
     truth = {name: attribute(meta, name) for name in ATTRIBUTES if name not in ("view", "corruption")}
-    if rng.random() < CLEAN_SHARE:
+    if rng.random() < clean:
         return framed.image, {**truth, "view": framed.view, "corruption": CLEAN}
     descriptor = str(rng.choice(DESCRIPTORS))
     spoilt = corrupt(framed.image, descriptor, float(rng.uniform(*SEVERITY)), rng)
@@ -188,9 +193,10 @@ def vocabulary(renders: Renders) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how to train; `workers` 0 makes the pictures in the same process."""
+    """How long and how to train; `workers` 0 makes the pictures in the same process; `init`: what to go on from."""
 
     minutes: float
+    init: Classifier | None = None
     seed: int = 0
     workers: int = 1
     device: str = "auto"
@@ -200,15 +206,19 @@ def train(renders: Renders, plan: Plan) -> Classifier:
     """A classifier for these renders. The learning rate follows a cosine over the minutes."""
     device = choose_device(plan.device)
     torch.manual_seed(plan.seed)
-    network = Classifier(vocabulary(renders)).to(device).train()
-    optimizers = _optimizers(network)
+    network = Classifier(vocabulary(renders))
+    if plan.init:
+        take_over(plan.init, network)
+    network.to(device).train()
+    optimizers, rate = _optimizers(network), GENTLY if plan.init else 1.0
     lessons = Lessons(renders, network.words, plan.seed)
     batches = iter(DataLoader(lessons, batch_size=None, num_workers=plan.workers))
     start = said = time.monotonic()
     steps = 0
     while (progress := (time.monotonic() - start) / (60 * plan.minutes)) < 1:
         for optimizer, full in zip(optimizers, (LR, MUON_LR), strict=True):
-            optimizer.param_groups[0]["lr"] = full * min(1, (steps + 1) / 50) * (1 + math.cos(math.pi * progress)) / 2
+            now = rate * min(1, (steps + 1) / 50) * (1 + math.cos(math.pi * progress)) / 2
+            optimizer.param_groups[0]["lr"] = full * now
         losses = step(network, optimizers, next(batches), device)
         steps += 1
         if time.monotonic() - said > 15 or steps == 1:
@@ -217,6 +227,20 @@ def train(renders: Renders, plan: Plan) -> Classifier:
             figures = ", ".join(f"{name} {loss:.2f}" for name, loss in losses.items())
             print(f"{steps * BATCH} pictures, {left} left; losses: {figures}", file=sys.stderr, flush=True)
     return network.eval().cpu()
+
+
+@torch.no_grad()
+def take_over(old: Classifier, network: Classifier) -> None:
+    """Gives a network all weights of an old one; words that this one lacks keep their own."""
+    for name, weight in network.state_dict().items():
+        if not name.startswith("heads."):
+            weight.copy_(old.state_dict()[name])
+    for name, words in network.words.items():
+        known = [word for word in words if word in old.words.get(name, ())]
+        rows, before = [words.index(word) for word in known], [old.words[name].index(word) for word in known]
+        for part in ("weight", "bias") if known else ():
+            mine, theirs = (getattr(one.heads[name], part) for one in (network, old))
+            mine[rows] = theirs[before]
 
 
 def _optimizers(network: Classifier) -> tuple[torch.optim.Optimizer, ...]:
@@ -256,11 +280,13 @@ class Score:
     pictures: int
 
 
-def accuracies(network: Classifier, renders: Renders, count: int, seed: int = 0) -> dict[str, Score]:
-    """Accuracy of each attribute on `count` pictures of renders, made as for training."""
+def accuracies(
+    network: Classifier, renders: Renders, count: int, seed: int = 0, clean: float = CLEAN_SHARE
+) -> dict[str, Score]:
+    """Accuracy of each attribute on `count` pictures of renders, made as for training, that share of them clean."""
     rng = np.random.default_rng(seed)
     chosen = spread(renders.metas, count, rng)
-    images, truths = zip(*(example(renders, i, rng) for i in chosen), strict=True)
+    images, truths = zip(*(example(renders, i, rng, clean) for i in chosen), strict=True)
     said = answers(network, np.stack(images))
     objects = [renders.metas[i]["object"] for i in chosen]
     return {name: score(said[name], [truth[name] for truth in truths], objects) for name in said}
@@ -293,10 +319,11 @@ def load_classifier(path: Path) -> Classifier:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Trains, saves, and says how often it is right on the held-out renders."""
+    """Trains, saves, and says how often it is right on the held-out renders, and how often the one before was."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("`")[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="shards of renders (tar files)")
     parser.add_argument("--out", type=Path, required=True, help="the file to write (.safetensors)")
+    parser.add_argument("--init", type=Path, help="one to go on from")
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--pictures", type=int, default=600, help="held-out pictures to test it on")
     parser.add_argument("--workers", type=int, default=1, help="processes that make the pictures")
@@ -304,13 +331,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    renders = photographs(read_renders(options.data))
-    plan = Plan(options.minutes, options.seed, options.workers, options.device)
-    network = train(renders.of("classifier"), plan)
+    before = load_classifier(options.init) if options.init else None
+    plan = Plan(options.minutes, before, options.seed, options.workers, options.device)
+    network = train(photographs(read_renders(options.data, "classifier")), plan)
     save(network, options.out)
     print(f"{sum(weight.numel() for weight in network.parameters()):,} weights in {options.out}")
-    for name, each in accuracies(network, renders.of("held_out"), options.pictures, options.seed).items():
-        print(f"{name}: {each.accuracy} of {each.pictures} held-out pictures (commonest word {each.commonest:.3f})")
+    held_out = photographs(read_renders(options.data, "held_out"))
+    for name, one in {"before": before, "now": network}.items():
+        if one:
+            print(table(one, held_out, options.pictures, options.seed, name))
+
+
+def table(network: Classifier, held_out: Renders, count: int, seed: int, title: str) -> str:
+    """Accuracies on pictures as for training, and on clean ones, as markdown."""
+    usual, clean = (accuracies(network, held_out, count, seed, share) for share in (CLEAN_SHARE, 1.0))
+    rows = [
+        [name, str(each.accuracy), str(clean[name].accuracy), f"{each.commonest:.3f}", str(each.pictures)]
+        for name, each in usual.items()
+    ]
+    return markdown([title, "held out", "clean", "commonest word", "pictures"], rows)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.tiny_world import tiny_renders
+from tests.training.tiny_world import tiny_renders, write_shard
 from training import classifier
 from training.classifier import (
     Classifier,
@@ -19,6 +19,7 @@ from training.classifier import (
     features_of,
     load_classifier,
     random_features,
+    take_over,
     vocabulary,
 )
 from training.corruptions import DESCRIPTORS
@@ -69,6 +70,40 @@ def test_a_short_training_runs_to_its_end_and_is_scored_on_known_truths(capsys: 
     found = accuracies(network, tiny_renders(), 30)
     assert found["kind"].pictures == 30 and found["material"].pictures < 30
     assert found["material"].commonest == 1 and 0 <= found["kind"].accuracy.mean <= 1
+
+
+def test_one_that_goes_on_keeps_the_words_it_knows() -> None:
+    torch.manual_seed(0)
+    old = Classifier({"kind": ["disc", "square"], "material": ["brick", "wooden"]}).eval()
+    with torch.no_grad():
+        old.heads["material"].bias.copy_(torch.tensor([3.0, 5.0]))  # pyright: ignore[reportCallIssue]
+    new = Classifier({"kind": ["square", "star"], "material": ["plaster", "wooden"], "view": ["front view"]}).eval()
+    own = [tensor.clone() for tensor in (new.heads["kind"].weight[1], new.heads["view"].weight)]  # pyright: ignore
+    take_over(old, new)
+    images = np.random.default_rng(0).random((3, 64, 64, 3))
+    np.testing.assert_array_equal(features_of(new, images), features_of(old, images))
+    pictures = torch.rand(3, 3, 64, 64)
+    with torch.no_grad():
+        before, now = old(pictures), new(pictures)
+    assert torch.equal(now["kind"][:, 0], before["kind"][:, 1])
+    assert torch.equal(now["material"][:, 1], before["material"][:, 1])
+    assert torch.equal(new.heads["kind"].weight[1], own[0]) and torch.equal(new.heads["view"].weight, own[1])  # pyright: ignore
+
+
+def test_the_command_goes_on_and_tells_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shard = write_shard(tmp_path / "tiny.tar", tiny_renders(range(150)))
+    first = ["--data", str(shard), "--minutes", "0.002", "--pictures", "12", "--workers", "0"]
+    classifier.main([*first, "--out", str(tmp_path / "one.safetensors")])
+    assert "| before |" not in capsys.readouterr().out
+    classifier.main([*first, "--out", str(tmp_path / "two.safetensors"), "--init", str(tmp_path / "one.safetensors")])
+    printed = capsys.readouterr().out
+    assert "| before | held out | clean |" in printed and "| now | held out | clean |" in printed
+
+
+def test_pictures_can_all_be_clean() -> None:
+    renders = tiny_renders(range(4))
+    found = [classifier.example(renders, 0, np.random.default_rng(seed), 1.0)[1] for seed in range(8)]
+    assert all(truth["corruption"] == "none" for truth in found)
 
 
 def test_what_is_saved_answers_alike(tmp_path: Path) -> None:

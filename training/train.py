@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import shutil
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from transformers import CLIPTokenizer
 from distill.load import EMBEDDED, load_prior
 from distill.precision import choose_device
 from distill.schedule import NoiseSchedule
+from sdf_fit.parent_death import die_with_parent
 from training.card import card
 from training.examples import Batch, Examples, stream
 from training.muon import Muon
@@ -42,7 +44,6 @@ from training.world.captions import caption
 
 REPORT = 50  # steps between two lines of the log
 WARM_UP = 200  # steps over which the learning rates rise
-RENDEZVOUS = "29510"  # port on which the processes of one machine find each other
 MUON = ("unet.down", "unet.mid", "unet.up")  # the rest reads and writes pixels, time and words
 SIGMA_LEAST = 0.25  # noise below which an error counts no more: there is little left to draw
 CERTAIN = 0.85  # how much less an error counts where the guide is sure: beside the object
@@ -136,13 +137,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if plan.processes == 1:
         train(0, plan)
     else:
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free_port()))  # where they find each other
         torch.multiprocessing.spawn(train, (plan,), nprocs=plan.processes)  # type: ignore[attr-defined]
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def train(rank: int, plan: Plan) -> None:
     """One process's part of the run; rank 0 logs, saves and draws."""
     if plan.processes > 1:
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=RENDEZVOUS)
+        die_with_parent()
         dist.init_process_group("gloo", rank=rank, world_size=plan.processes)
     torch.manual_seed(plan.seed)  # a new network is the same in all processes
     device = choose_device(plan.device)

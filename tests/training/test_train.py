@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -92,6 +92,7 @@ def test_learns_and_leaves_a_prior_that_the_product_loads(
 def test_goes_on_after_a_kill(shard: Path, tiny_prior: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "training.train", *arguments(shard, out), "--init", str(tiny_prior)]
+    command += ["--processes", "2"]
     log = (tmp_path / "log.txt").open("w")
     run = subprocess.Popen([*command, "--every", "0.001"], cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -99,17 +100,20 @@ def test_goes_on_after_a_kill(shard: Path, tiny_prior: Path, tmp_path: Path) -> 
         while not (out / "state.pt").exists() and time.monotonic() < deadline:
             assert run.poll() is None, (tmp_path / "log.txt").read_text()
             time.sleep(0.01)
+        children = psutil.Process(run.pid).children(recursive=True)
         os.kill(run.pid, signal.SIGKILL)  # amid its first checkpoint
+        gone, left = psutil.wait_procs(children, 60)
+        assert len(gone) >= 2 and not left  # nobody trains on alone
     finally:
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
         log.close()
     before = saved(out)
     steps = before["step"]
-    assert steps >= 1 and before["seen"] == steps * BATCH and before["minutes"] > 0
-    main([*arguments(shard, out), "--images", str((steps + 3) * BATCH)])
+    assert steps >= 1 and before["seen"] == steps * 2 * BATCH and before["minutes"] > 0
+    main([*arguments(shard, out), "--images", str((2 * steps + 3) * BATCH)])
     after = saved(out)
-    assert after["step"] == steps + 3 and after["seen"] == (steps + 3) * BATCH
+    assert after["step"] == steps + 3 and after["seen"] == (2 * steps + 3) * BATCH
     assert after["minutes"] > before["minutes"]
     assert adamw_steps(before) == steps and adamw_steps(after) == steps + 3  # the moments went on, too
     assert load_prior(str(out / "prior"), "cpu").style.max_tokens == 24
@@ -146,9 +150,7 @@ def test_the_average_follows_the_weights_and_swaps_with_them(shard: Path, tiny_p
 def test_two_processes_hold_the_same_weights(shard: Path, tiny_prior: Path, tmp_path: Path) -> None:
     plan = parse([*arguments(shard, tmp_path, 0.5), "--init", str(tiny_prior), "--processes", "2"])
     plan = replace(plan, images=4 * 2 * BATCH, total_minutes=0.5, cooldown=1.0)  # a rate that falls all the time
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(module.free_port())
     context: Any = multiprocessing.get_context("spawn" if torch.cuda.is_available() else "fork")
     children = [context.Process(target=_one_of_two, args=(rank, plan, port)) for rank in range(2)]
     for child in children:
@@ -173,7 +175,8 @@ def _one_of_two(rank: int, plan: Plan, port: str) -> None:
         found = {"weights": weights, "seen": state.seen, "first": examples.batch(0).captions}
         torch.save(found, plan.out / f"{rank}.pt")
 
-    module.loop, module.keep, module.RENDEZVOUS = kept, lambda *args: None, port
+    module.loop, module.keep = kept, lambda *args: None
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
     module.train(rank, plan)
 
 

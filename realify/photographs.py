@@ -18,7 +18,7 @@ from distill.prompts import view_word
 from distill.style import PromptStyle
 from realify.exposure import Exposed, Shot, expose
 from realify.settings import Render
-from sdf_fit.cameras import CameraRanges, camera_positions, sample_views
+from sdf_fit.cameras import CameraRanges, View, camera_positions, sample_views, spread_views
 from sdf_fit.render import Rasterizer
 from sdf_fit.render.backgrounds import anything, around
 from sdf_fit.render.shading import linear_to_srgb, sample_light, shade, shade_normals
@@ -56,6 +56,23 @@ def sample_shots(
 ) -> list[Shot]:
     """`settings.views` shots at S = size pixels; close-ups look towards one of the aims [N, 3]."""
     views = sample_views(settings.views, camera_ranges(style, settings.close_up), generator, aims)
+    return _shoot(views, settings, style, size, generator)
+
+
+def spread_shots(
+    settings: Render, style: PromptStyle, size: int, count: int, aims: Tensor, generator: torch.Generator
+) -> list[Shot]:
+    """As `sample_shots`, but `count` shots that stand evenly spread, so that together they see the body from all around
+    (as far as the prior's cameras go): those from afar first, then the close-ups.
+    """
+    views = spread_views(count, camera_ranges(style, settings.close_up), generator, aims)
+    return _shoot(views, settings, style, size, generator)
+
+
+def _shoot(
+    views: Sequence[View], settings: Render, style: PromptStyle, size: int, generator: torch.Generator
+) -> list[Shot]:
+    """Each view with a light, a background and words of its own."""
     shots = []
     for view, camera in zip(views, camera_positions(views), strict=True):
         background, word = _background(settings, style, size, generator)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -73,6 +73,35 @@ def sample_views(
     return views
 
 
+def spread_views(count: int, ranges: CameraRanges, generator: torch.Generator, aims: Tensor) -> list[View]:
+    """Views spread evenly from the lowest to the highest elevation of the ranges, those from afar first and the
+    close-ups after them; each of the two lattices is turned at random.
+
+    A close-up looks towards one of the aims [N, 3] (points on the body) on its own side of the body.
+    """
+
+    def uniform(low: float, high: float) -> float:
+        return low + (high - low) * float(torch.rand((), generator=generator))
+
+    near = round(count * ranges.close_up_share)
+    lowest, highest = ranges.elevation[0], max(ranges.elevation[1], ranges.high_elevation[1])
+    views = []
+    for number, fill, close_up in ((count - near, ranges.fill, False), (near, ranges.close_up_fill, True)):
+        turn = uniform(0.0, 360.0)
+        for azimuth, elevation in _lattice(number, lowest, highest):
+            fovy = uniform(*ranges.fovy)
+            distance = distance_for_fill(uniform(*fill), fovy)
+            view = View((azimuth + turn) % 360.0, elevation, distance, fovy, close_up=close_up)
+            views.append(_aimed(view, aims, generator) if close_up else view)
+    return views
+
+
+def _aimed(view: View, aims: Tensor, generator: torch.Generator) -> View:
+    """The view with a target among the aims that face its camera, if any do."""
+    facing = aims[aims @ cam_to_work(view)[:3, 2].to(aims) > 0]
+    return replace(view, target=_close_up_target(facing if len(facing) else aims, generator))
+
+
 def _close_up_target(aims: Tensor | None, generator: torch.Generator) -> tuple[float, float, float]:
     if aims is None:
         point = F.normalize(torch.randn(3, generator=generator), dim=0) * SPHERE_RADIUS / 2
@@ -92,11 +121,17 @@ def ring_of_views(count: int, elevation: float, fill: float = 0.95, fovy: float 
 def sphere_of_views(count: int, fill: float = 0.95, fovy: float = 38.0) -> list[View]:
     """Views spread evenly over the whole sphere (Fibonacci lattice), below as well as above."""
     distance = distance_for_fill(fill, fovy)
+    return [View(azimuth, elevation, distance, fovy) for azimuth, elevation in _lattice(count, -90.0, 90.0)]
+
+
+def _lattice(count: int, lowest: float, highest: float) -> list[tuple[float, float]]:
+    """Azimuths and elevations of the Fibonacci lattice on the sphere's zone between two elevations, from the top down;
+    all in degrees.
+    """
     golden = 180.0 * (3.0 - math.sqrt(5.0))
-    heights = [1.0 - 2.0 * (i + 0.5) / count for i in range(count)]
-    return [
-        View((golden * i) % 360.0, math.degrees(math.asin(h)), distance, fovy) for i, h in enumerate(heights)
-    ]
+    bottom, top = math.sin(math.radians(lowest)), math.sin(math.radians(highest))
+    heights = [top - (top - bottom) * (i + 0.5) / count for i in range(count)]
+    return [((golden * i) % 360.0, math.degrees(math.asin(height))) for i, height in enumerate(heights)]
 
 
 def cam_to_work(view: View) -> Tensor:

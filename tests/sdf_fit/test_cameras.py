@@ -19,6 +19,7 @@ from sdf_fit.cameras import (
     ring_of_views,
     sample_views,
     sphere_of_views,
+    spread_views,
     to_clip,
 )
 
@@ -27,9 +28,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def row_and_column(
-    point: list[float], view: View, height: int = 100, width: int = 100
-) -> tuple[float, float]:
+def row_and_column(point: list[float], view: View, height: int = 100, width: int = 100) -> tuple[float, float]:
     """Where a point falls in the picture, in pixels from its upper left corner."""
     x, y, _, w = to_clip(torch.tensor([point]), clip_from_work([view], width / height))[0, 0].tolist()
     return (y / w + 1) / 2 * height, (x / w + 1) / 2 * width
@@ -126,6 +125,30 @@ def test_close_ups_look_towards_their_aims() -> None:
         towards = F.cosine_similarity(target[None], aims)
         assert towards.max() == pytest.approx(1.0) and 0 < target.norm() < aims.norm(dim=1).max()
     assert len({view.target for view in views}) == 2
+
+
+def test_spread_views_leave_no_side_out() -> None:
+    """Two lattices, from afar and close up, each over the whole zone of the ranges; turned by the generator."""
+    ranges = CameraRanges()
+    aims = F.normalize(torch.randn(200, 3, generator=seeded(9)), dim=1) * 0.7
+    views = spread_views(40, ranges, seeded(1), aims)
+    assert [view.close_up for view in views] == [False] * 28 + [True] * 12
+    for close_up, fills in ((False, ranges.fill), (True, ranges.close_up_fill)):
+        some = [view for view in views if view.close_up == close_up]
+        heights = torch.tensor([math.sin(math.radians(view.elevation)) for view in some])
+        low, high = math.sin(math.radians(-10)), math.sin(math.radians(85))
+        steps = -heights.diff()
+        assert torch.allclose(steps, torch.full_like(steps, (high - low) / len(some)), atol=1e-5)
+        assert float(heights[0]) == pytest.approx(high - (high - low) / 2 / len(some))
+        azimuths = sorted(view.azimuth for view in some)
+        gaps = [b - a for a, b in zip(azimuths, [*azimuths[1:], azimuths[0] + 360], strict=True)]
+        assert max(gaps) < 2.5 * 360 / len(some)
+        nearest, farthest = (distance_for_fill(fill, 38.0) for fill in reversed(fills))
+        assert all(nearest - 1e-9 <= view.distance <= farthest + 1e-9 for view in some)
+    for view in views[28:]:  # each looks at its own side of the body
+        assert torch.tensor(view.target) @ cam_to_work(view)[:3, 2] > 0
+    assert all(view.target == (0.0, 0.0, 0.0) for view in views[:28])
+    assert views == spread_views(40, ranges, seeded(1), aims) != spread_views(40, ranges, seeded(2), aims)
 
 
 def test_one_generator_state_gives_one_set_of_views() -> None:

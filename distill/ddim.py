@@ -7,8 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from distill.guidance import classifier_free
-from distill.prior import Prior, PromptEmbeds, predict_together
+from distill.guidance import predict_guided
+from distill.prior import Prior, PromptEmbeds
+from distill.schedule import NoiseSchedule
 
 
 @torch.no_grad()
@@ -33,13 +34,25 @@ def sample_ddim(
     times = [round(len(schedule) * (steps - i) / steps) - 1 for i in range(steps)]
     for now, following in zip(times, [*times[1:], -1], strict=True):
         t = torch.full((count,), now, device=prior.device)
-        conditional, free = predict_together(prior, x_t, t, prompts, empty)
-        x0 = schedule.predict_x0(x_t, t, classifier_free(free, conditional, scale))
-        if prior.bounded:
-            x0 = x0.clamp(-1, 1)
+        x0 = predict_clean(prior, x_t, t, prompts, empty, scale)
         if following < 0:
             break
-        # The noise that x_t holds beside the (clamped) x0, so that the next x_t has the right amount of it.
-        noise = (x_t - schedule.alpha(t) * x0) / schedule.sigma(t)
-        x_t = schedule.add_noise(x0, torch.full_like(t, following), noise)
+        x_t = move_on(schedule, x_t, t, x0, torch.full_like(t, following))
     return x0
+
+
+def predict_clean(
+    prior: Prior, x_t: Tensor, t: Tensor, embeds: PromptEmbeds, other: PromptEmbeds, guidance_scale: float
+) -> Tensor:
+    """The clean x [B, C, h, w] that the prior sees in x_t, guided away from `other`; clamped if it is bounded."""
+    x0 = prior.schedule.predict_x0(x_t, t, predict_guided(prior, x_t, t, embeds, other, guidance_scale))
+    return x0.clamp(-1, 1) if prior.bounded else x0
+
+
+def move_on(
+    schedule: NoiseSchedule, x_t: Tensor, t: Tensor, x0: Tensor, following: Tensor, goal: Tensor | None = None
+) -> Tensor:
+    """x at the `following` timesteps [B], on the way from x_t to `goal` (where none is given, to the predicted x0)."""
+    # The noise that x_t holds beside the (clamped) x0, so that the next x_t has the right amount of it.
+    noise = (x_t - schedule.alpha(t) * x0) / schedule.sigma(t)
+    return schedule.add_noise(x0 if goal is None else goal, following, noise)

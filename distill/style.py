@@ -33,6 +33,10 @@ PLAIN_VIEWS: Mapping[View, str] = {
 }
 
 
+# Constants of `RuleDefaults` that a card may leave out.
+OPTIONAL_DEFAULTS = ("guide", "sample_steps", "sample_t_max", "picture_steps", "picture_lr", "rules")
+
+
 @dataclass(frozen=True)
 class CameraRanges:
     """Cameras that the prior has seen. Degrees; distances in units of the object's bounding radius."""
@@ -50,8 +54,10 @@ class RuleDefaults:
     `bridge_lr_scale` is the second stage's learning rate as a share of the first's: Adam normalises its
     gradient and does not feel `bridge_weight`, and the bridge has no mode to stop at. `keep_colors` says how
     firmly to hold to the colours that were there before: a large prior knows better, a small one forgets
-    them. `guide` in 0..1 says how firmly a prior that is shown a guide is held to it. In 2D a picture takes
-    `picture_steps` of `picture_lr`; `rules` are constants of rules there, by name (distill/rules.py has the paper's).
+    them. `guide` in 0..1 says how firmly a prior that is shown a guide is held to it. After the two stages come
+    `sample_steps` of synchronised sampling from the diffusion time `sample_t_max` on; it shows what the prior draws,
+    so it is for those that draw well (0: none). In 2D a picture takes `picture_steps` of `picture_lr`; `rules` are
+    constants of rules there, by name (distill/rules.py has the paper's).
     """
 
     sds_guidance_scale: float = 100.0
@@ -60,6 +66,8 @@ class RuleDefaults:
     keep_colors: float = 0.0
     guide: float = 1.0
     sampling_guidance_scale: float = 7.5
+    sample_steps: int = 0
+    sample_t_max: float = 0.6
     sds_timesteps: TimestepSchedule = field(default_factory=TimestepSchedule)
     bridge_timesteps: TimestepSchedule = field(default_factory=lambda: TimestepSchedule(narrow_from=0.0))
     picture_steps: int = 2500
@@ -151,5 +159,5 @@ def _defaults(card: dict[str, Any]) -> RuleDefaults:
         sampling_guidance_scale=float(card["sampling_guidance_scale"]),
         sds_timesteps=timesteps("sds_timesteps"),
         bridge_timesteps=timesteps("bridge_timesteps"),
-        **{key: card[key] for key in ("guide", "picture_steps", "picture_lr", "rules") if key in card},
+        **{key: card[key] for key in OPTIONAL_DEFAULTS if key in card},
     )

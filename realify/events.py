@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-STAGES = ("read", "fit", "sds", "bridge", "bake", "export")
+STAGES = ("read", "fit", "sds", "bridge", "sample", "bake", "export")
 
 
 class Stopped(Exception):
@@ -66,6 +66,10 @@ class Ticker:
         self._seconds = dict.fromkeys(self._plan, 0.0)
         self._preview: Path | None = None
         self._last: Event | None = None
+
+    def expect(self, stage: Stage) -> None:
+        """What is known by now of a stage of the plan that is still to come."""
+        self._plan[stage.name] = stage
 
     def resume(self, stage: str, step: int) -> None:
         """The job goes on after `step` of `stage`; the stages before are done."""

@@ -1,6 +1,6 @@
 """The product in one file: a sketch and a sentence in, a realistic textured mesh out.
 
-    read → fit → sds → bridge → bake → export
+    read → fit → sds → bridge → sample → bake → export
 
 Every part is made here and passed on; nothing below looks anything up. docs/data_path.md is the same walk in
 words.
@@ -33,6 +33,7 @@ from realify.photographs import count_pictures
 from realify.remesh import clean_body
 from realify.settings import Settings
 from realify.stages import StageRun, plan_stages
+from realify.synchronised import SamplePlan, SampleRun, plan_sample
 from realify.turntable import write_turntable
 from realify.unwrap import unwrap
 from realify.watch import Watch
@@ -101,7 +102,7 @@ def run(
     sketch = replace(sketch, name=name or sketch.name)
     # before the fit, so that a missing prior, or a prompt or settings it cannot use, is known at once
     prior = _load_prior(load, tools)
-    plans = plan_stages(settings, prior.style.defaults)
+    plans = _plan(prior, tools)
     prompts = PromptTable(prior, prompt)
     tools.watch.warn(*sketch.warnings, *prompts.warnings, *prior.notes)
 
@@ -182,21 +183,31 @@ def _restore(checkpoint: dict[str, Any], tools: Tools) -> Body:
     return Body.from_state(checkpoint["body"], tools.extractor, tools.device)
 
 
+def _plan(prior: Prior, tools: Tools) -> tuple[StagePlan | SamplePlan, ...]:
+    """The two stages of distillation and, where it has steps, sampling."""
+    sample = plan_sample(tools.settings, prior)
+    tools.watch.expect(sample.name, sample.steps, sample.effort)
+    return (*plan_stages(tools.settings, prior.style.defaults), *([sample] if sample.steps else []))
+
+
 def _distil(
     sketch: Sketch,
     body: Body,
-    plans: tuple[StagePlan, ...],
+    plans: tuple[StagePlan | SamplePlan, ...],
     prior: Prior,
     prompts: PromptTable,
     checkpoint: dict[str, Any] | None,
     tools: Tools,
 ) -> None:
-    """The two stages, from the checkpoint's place on."""
+    """The stages that the prior takes part in, from the checkpoint's place on."""
     silhouettes = silhouette_targets(sketch.mesh, sketch.stroke_width, tools.renderer, tools.device)
     generator = torch.Generator().manual_seed(tools.settings.seed)
     reached = [plan.name for plan in plans].index(checkpoint["stage"]) if checkpoint else 0
     for plan in plans[reached:]:
-        stage = StageRun(plan, body, prior, prompts, silhouettes, tools.renderer, tools.settings, generator)
+        if isinstance(plan, SamplePlan):
+            stage = SampleRun(plan, body, prior, prompts, tools.renderer, tools.settings, generator)
+        else:
+            stage = StageRun(plan, body, prior, prompts, silhouettes, tools.renderer, tools.settings, generator)
         if checkpoint and plan.name == checkpoint["stage"]:
             stage.restore(checkpoint)
             tools.watch.resume(plan.name, stage.step)

@@ -20,6 +20,7 @@ _WORDS = {
     "fit": "fitting a body",
     "sds": "stage 1, score distillation",
     "bridge": "stage 2, bridge",
+    "sample": "stage 3, sampling",
     "bake": "baking the textures",
     "export": "writing the files",
 }

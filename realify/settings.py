@@ -117,7 +117,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Color:
-    """The material field during the two stages."""
+    """The material field during the two stages of distillation; learning rate and smoothness in the third, too."""
 
     lr: float = number(0.01, 1e-6, 1.0, "learning rate of the material field")
     smoothness: float = number(0.01, 0.0, 1000.0, "weight against speckles; relative, as above")
@@ -179,6 +179,24 @@ class Bridge:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """Third stage: pictures of all views are sampled from the prior, held to one material (docs/data_path.md)."""
+
+    steps: int | None = number(
+        None, 0, 1000, "steps from noise to clean pictures; 0 leaves the stage out; none: the prior's own"
+    )
+    views: int = number(20, 1, 256, "views that are sampled together, evenly spread")
+    t_max: float | None = number(None, 0.0, 1.0, "diffusion time at which it begins; none: the prior's own")
+    guidance_scale: float | None = number(
+        None, 0.0, 1000.0, "strength of the prompt against its source; none: the prior's own"
+    )
+    fit_steps: int = number(4, 1, 100, "rounds over the views in each step in which the material follows the pictures")
+    together: float = number(
+        0.8, 0.0, 1.0, "share of the steps in which the pictures follow the material, too; after it each is its own"
+    )
+
+
+@dataclass(frozen=True)
 class Output:
     """The files that come out."""
 
@@ -207,7 +225,7 @@ class Settings:
         "rasteriser; auto: nvdiffrast where it is installed beside CUDA, else torch on a GPU, else numba",
     )
     extract: str = choice("auto", ("auto", "tets", "flexicubes"), "how the surface is taken out; auto: tets")
-    threads: int = number(1, 1, 256, "processor threads of the fit and the two stages")
+    threads: int = number(1, 1, 256, "processor threads of the fit and the stages after it")
     sketch: Sketch = Sketch()
     fit: Fit = Fit()
     prior: Prior = Prior()
@@ -216,6 +234,7 @@ class Settings:
     color: Color = Color()
     sds: Sds = Sds()
     bridge: Bridge = Bridge()
+    sample: Sample = Sample()
     output: Output = Output()
     checkpoint: Checkpoint = Checkpoint()
 

@@ -7,7 +7,7 @@ prior has views.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -105,12 +105,30 @@ def _timesteps(stage: str, low: float, high_name: str, high: float) -> TimestepR
     return TimestepRange(low, high)
 
 
+def speckles(
+    material: Callable[[Tensor], Tensor], surface: Surface, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Random points [N, 3] of the surface, the materials [N, 5] there, and by how much a neighbour's differs."""
+    points = surface.sample(COLOR_POINTS, generator)
+    near = points + torch.randn(points.shape, generator=generator).to(points.device) * SPECKLE_SIZE
+    here, beside = material(torch.cat([points, near])).chunk(2)
+    return points, here, (here - beside).abs().mean()
+
+
+def where(stage: str, step: int, views: Sequence[View]) -> str:
+    """The place that an error names."""
+    names = [f"azimuth {view.azimuth:.0f}°, elevation {view.elevation:.0f}°" for view in views]
+    return f"stage {stage}, step {step}, view {'; '.join(names)}"
+
+
 class StageRun:
     """A stage in progress: body, optimiser, rule's state and random draws, which together are its whole state.
 
     A new stage begins with fresh optimiser moments: at the switch the gradient drops about a hundredfold, and
     moments that remember the first stage would hold the second one still (method.md).
     """
+
+    effort = 1.0  # of a step, beside this one's
 
     def __init__(
         self,
@@ -150,6 +168,11 @@ class StageRun:
             fused=True,
         )
 
+    @property
+    def name(self) -> str:
+        """The stage's."""
+        return self.plan.name
+
     def run(self, on_step: Callable[[float], None]) -> None:
         """The steps that are left; on_step(loss) after each, which may raise to stop."""
 
@@ -168,9 +191,7 @@ class StageRun:
                 every=self.settings.geometry.every,
             )
         except NonFiniteError as error:
-            views = [f"azimuth {v.azimuth:.0f}°, elevation {v.elevation:.0f}°" for v in self.looking]
-            where = f"stage {self.plan.name}, step {self.step}, view {'; '.join(views)}"
-            raise NonFiniteError(f"{where}: {error.message}") from error
+            raise NonFiniteError(f"{where(self.name, self.step, self.looking)}: {error.message}") from error
 
     def at_rest(self) -> bool:
         """Whether a checkpoint may be taken: the next step extracts the surface anew."""
@@ -224,10 +245,8 @@ class StageRun:
     def _color_terms(self, surface: Surface) -> Tensor:
         """Speckles, and drift from the sketch's colours, at random points of the surface."""
         color, body = self.settings.color, self.body
-        points = surface.sample(COLOR_POINTS, self.generator)
-        near = points + torch.randn(points.shape, generator=self.generator).to(points.device) * SPECKLE_SIZE
-        material, beside = body.material(torch.cat([points, near])).chunk(2)
-        total = color.smoothness * (material - beside).abs().mean()
+        points, material, speckle = speckles(body.material, surface, self.generator)
+        total = color.smoothness * speckle
         if self.keep_colors:
             with torch.no_grad():
                 drawn = body.drawn(points)

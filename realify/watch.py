@@ -6,17 +6,38 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 from realify.checkpoint import save_checkpoint
 from realify.events import Event, Stage, Stopped, Ticker
 from realify.previews import write_preview
 from realify.settings import Settings
-from realify.stages import StageRun
+from sdf_fit.body import Body
 from sdf_fit.render import Rasterizer
 
 log = logging.getLogger("realify")
-# Seconds a step of each stage takes beside the others, for the time left before it has been seen.
-SECONDS = {"read": 2.0, "fit": 0.15, "sds": 0.3, "bridge": 0.3, "bake": 4.0, "export": 4.0}
+# Seconds a step of each stage takes beside the others, for the time left before it has been seen; of sampling it is
+# a step whose effort is 1.
+SECONDS = {"read": 2.0, "fit": 0.15, "sds": 0.3, "bridge": 0.3, "sample": 0.3, "bake": 4.0, "export": 4.0}
+
+
+class Run(Protocol):
+    """A stage in progress that can be saved: after `step` steps, each as long as `effort` steps of distillation."""
+
+    body: Body
+    step: int
+    effort: float
+
+    @property
+    def name(self) -> str: ...
+
+    def at_rest(self) -> bool:
+        """Whether a checkpoint may be taken."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What goes into it."""
+        ...
 
 
 class Watch:
@@ -35,10 +56,14 @@ class Watch:
         self.warnings: list[str] = []
         self._saved = time.monotonic()
         totals = {"read": 1, "fit": settings.fit.steps, "sds": settings.sds.steps}
-        totals |= {"bridge": settings.bridge.steps, "bake": 2, "export": 2}
+        totals |= {"bridge": settings.bridge.steps, "sample": 0, "bake": 2, "export": 2}
         self._ticker = Ticker(on_event, [Stage(name, total, SECONDS[name]) for name, total in totals.items()])
 
-    def begin(self, stage: str, run: StageRun | None = None) -> None:
+    def expect(self, stage: str, steps: int, effort: float) -> None:
+        """How many steps a stage to come will have, and how long they are, where the settings leave it to the prior."""
+        self._ticker.expect(Stage(stage, steps, SECONDS[stage] * effort))
+
+    def begin(self, stage: str, run: Run | None = None) -> None:
         """The stage begins; one with a run is worth a checkpoint before its first step. Raises Stopped."""
         self._ticker.tick(stage, 0)
         if run is not None:
@@ -62,13 +87,13 @@ class Watch:
             self.warnings += warnings
             self._ticker.warn(warnings)
 
-    def after_step(self, run: StageRun, renderer: Rasterizer, loss: float) -> None:
-        """A distillation step is done; it may be saved where `StageRun.at_rest` says so. Raises Stopped."""
-        preview, every = None, self.settings.checkpoint.preview_every
-        if every and run.step % every == 0:
-            preview = self.folder / "previews" / f"{run.plan.name}-{run.step:06d}.png"
+    def after_step(self, run: Run, renderer: Rasterizer, loss: float) -> None:
+        """A run's step is done; it may be saved where `Run.at_rest` says so. Raises Stopped."""
+        preview = None
+        if self._preview_due(run):
+            preview = self.folder / "previews" / f"{run.name}-{run.step:06d}.png"
             write_preview(preview, run.body, renderer)
-        self._ticker.tick(run.plan.name, run.step, loss=loss, preview=preview)
+        self._ticker.tick(run.name, run.step, loss=loss, preview=preview)
         if not run.at_rest():
             return
         stop = self._should_stop()
@@ -77,7 +102,12 @@ class Watch:
         if stop:
             raise Stopped
 
-    def _save(self, run: StageRun) -> None:
+    def _preview_due(self, run: Run) -> bool:
+        """Long steps are shown the more often."""
+        every = self.settings.checkpoint.preview_every
+        return every > 0 and run.step % max(1, round(every / run.effort)) == 0
+
+    def _save(self, run: Run) -> None:
         save_checkpoint(self.folder, run.state())
         self._saved = time.monotonic()
         if self._on_checkpoint:

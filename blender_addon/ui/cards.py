@@ -25,8 +25,9 @@ PROMPT_LINES = 3
 STAGES = {
     "read": (0.0, 0.01),
     "fit": (0.01, 0.10),
-    "sds": (0.10, 0.75),
-    "bridge": (0.75, 0.95),
+    "sds": (0.10, 0.65),
+    "bridge": (0.65, 0.80),
+    "sample": (0.80, 0.95),
     "bake": (0.95, 0.98),
     "export": (0.98, 1.0),
 }
@@ -100,6 +101,7 @@ def _running_words(stage: str | None) -> str:
         "fit": tr("Understanding the shape"),
         "sds": tr("Finding shape and colours"),
         "bridge": tr("Making it real"),
+        "sample": tr("Drawing its surfaces"),
         "bake": tr("Painting the textures"),
         "export": tr("Packing the result"),
     }

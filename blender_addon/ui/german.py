@@ -95,6 +95,7 @@ WORDS = {
     "Understanding the shape": "Form wird verstanden",
     "Finding shape and colours": "Form und Farben entstehen",
     "Making it real": "Es wird wirklich",
+    "Drawing its surfaces": "Oberflächen werden gezeichnet",
     "Painting the textures": "Texturen werden gemalt",
     "Packing the result": "Ergebnis wird verpackt",
     "Fetching the result": "Ergebnis wird geholt",

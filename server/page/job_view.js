@@ -127,7 +127,7 @@ export class JobView {
   }
 }
 
-/** How far a job is: the six stages as one line, and the time left. */
+/** How far a job is: the stages as one line, and the time left. */
 class Progress {
   #steps = Object.entries(STAGES).map(([name, { title, share }]) => {
     const step = el("li", { "data-stage": name }, el("span", { class: "track" }, el("span")), el("span", {}, title));

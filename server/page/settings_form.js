@@ -12,6 +12,7 @@ const GROUPS = {
   color: "Colour",
   sds: "First stage: imagine",
   bridge: "Second stage: refine",
+  sample: "Third stage: detail",
   output: "Result",
   checkpoint: "While it runs",
 };

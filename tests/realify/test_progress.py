@@ -63,6 +63,20 @@ def test_steps_before_a_resume_cost_no_time() -> None:
     assert events[-1].preview == Path("p.png") and events[-1].warnings == ()
 
 
+def test_a_stage_whose_length_is_learnt_later_counts_from_then_on() -> None:
+    clock, events = Clock(), []
+    ticker = Ticker(events.append, [Stage("read", 1, 1.0), Stage("sample", 0), Stage("bake", 2, 1.0)], clock)
+    clock.now += 0.5
+    ticker.tick("read", 1)
+    assert events[-1].seconds_left == pytest.approx(2 * 0.5)
+    ticker.expect(Stage("sample", 3, 10.0))
+    ticker.tick("read", 1)
+    assert events[-1].seconds_left == pytest.approx(2 * 0.5 + 3 * 5.0)
+    ticker.resume("bake", 0)
+    ticker.tick("sample", 3)
+    assert events[-1].total == 3 and list(ticker._plan) == ["read", "sample", "bake"]
+
+
 def test_events_go_into_json() -> None:
     assert Event("fit", 1, 2, preview=Path("p.png")).as_dict()["preview"] == "p.png"
 

@@ -3,7 +3,7 @@ tests.server.fake_pipeline:run`.
 
 The prompt directs it, by words among the others:
 
-    steps=50            of the whole job, spread over the six stages (20)
+    steps=50            of the whole job, spread over the seven stages (20)
     pause=.01           seconds a step (0.01)
     checkpoint-every=10 steps between checkpoints; 0: none (5)
     warn=WORD           a warning, told at the first step
@@ -48,7 +48,7 @@ from server.problem import ProblemDict
 from server.run_files import CHECKPOINT
 from server.worker.result_files import settle
 
-SHARES = {"read": 0.05, "fit": 0.25, "sds": 0.4, "bridge": 0.2, "bake": 0.05, "export": 0.05}
+SHARES = {"read": 0.05, "fit": 0.25, "sds": 0.4, "bridge": 0.15, "sample": 0.05, "bake": 0.05, "export": 0.05}
 FAULTS = ("fail-at", "fault-at", "oom-at", "cuda-at", "crash-at", "hang-at", "deaf-at")
 
 

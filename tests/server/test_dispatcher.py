@@ -42,7 +42,7 @@ def test_a_job_is_done_and_its_folder_holds_the_artefacts_alone(tmp_path: Path) 
             assert json.loads((folder / "settings.json").read_text()) == {"output.turntable": True}
             told = shop.store.events(0, job)
             stages = [event.stage for event in told if event.kind == "progress"]
-            assert list(dict.fromkeys(stages)) == ["read", "fit", "sds", "bridge", "bake", "export"]
+            assert list(dict.fromkeys(stages)) == ["read", "fit", "sds", "bridge", "sample", "bake", "export"]
             assert [event.state for event in told if event.kind == "state"] == ["queued", "running", "done"]
 
     asyncio.run(main())
@@ -236,7 +236,7 @@ def test_progress_is_thinned_out_but_no_stage_is_left_out(tmp_path: Path) -> Non
             job = await shop.add("steps=400 pause=.002 checkpoint-every=0")
             await shop.reaches(job, "done")
             told = [event for event in shop.store.events(0, job, limit=2000) if event.kind == "progress"]
-            assert {event.stage for event in told} == {"read", "fit", "sds", "bridge", "bake", "export"}
+            assert {event.stage for event in told} == {"read", "fit", "sds", "bridge", "sample", "bake", "export"}
             assert len(told) < 100
             assert [(event.step, event.total) for event in told][-1] == (told[-1].total, told[-1].total)
 

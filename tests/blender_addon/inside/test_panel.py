@@ -143,13 +143,13 @@ def test_the_place_in_the_queue_is_told(ui: Any, new_job: Any, place: int | None
 
 def test_the_bar_only_grows(ui: Any, new_job: Any) -> None:
     cards, before, said = ui("cards"), 0.0, set()
-    for stage in ("read", "fit", "sds", "bridge", "bake", "export"):
+    for stage in ("read", "fit", "sds", "bridge", "sample", "bake", "export"):
         for step in range(5):
             job = new_job(phase="running", stage=stage, step=step, total=4)
             assert before <= cards.progress(job) <= 1
             before = cards.progress(job)
         said.add(cards.stage_words(job))
-    assert before == 1 and len(said) == 6
+    assert before == 1 and len(said) == 7
     assert cards.progress(new_job(phase="running", stage="fit", step=9, total=4)) == cards.STAGES["fit"][1]
     assert cards.progress(new_job(phase="running")) == 0
     assert cards.progress(new_job(phase="running", stage="something new", step=1, total=2)) == 0

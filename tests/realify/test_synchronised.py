@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.load import load_prior
+from distill.load import EMBEDDED, load_prior
 from distill.prior import Prior, PromptEmbeds
 from distill.prior_gaussian import GaussianPrior
 from distill.priors.base import DiffusersPrior
 from distill.prompts import PromptTable
-from distill.style import PromptStyle, RuleDefaults
+from distill.style import PromptStyle, RuleDefaults, read_style
 from realify.checkpoint import load_checkpoint, save_checkpoint
 from realify.exposure import expose
 from realify.photographs import develop
@@ -78,6 +79,19 @@ def test_the_settings_decide_before_the_prior_and_a_prior_wants_none_unless_it_s
     changes = {"sample.steps": 0, "sample.t_max": 0.9, "sample.guidance_scale": 7}
     plan = plan_sample(apply(Settings(), changes), prior)
     assert (plan.steps, plan.t_max, plan.guidance_scale) == (0, 0.9, 7.0)
+
+
+def test_a_card_may_ask_for_it(tmp_path: Path) -> None:
+    card = json.loads((EMBEDDED / "prior.json").read_text())
+    card["defaults"] |= {"sample_steps": 12, "sample_t_max": 0.7}
+    (tmp_path / "prior.json").write_text(json.dumps(card))
+    asked = read_style(tmp_path / "prior.json").defaults
+    assert (asked.sample_steps, asked.sample_t_max) == (12, 0.7)
+    for key in ("sample_steps", "sample_t_max"):
+        del card["defaults"][key]
+    (tmp_path / "prior.json").write_text(json.dumps(card))
+    silent = read_style(tmp_path / "prior.json").defaults
+    assert (silent.sample_steps, silent.sample_t_max) == (0, RuleDefaults().sample_t_max)
 
 
 def test_the_times_fall_evenly_to_the_end() -> None:
@@ -250,6 +264,37 @@ def test_a_pixel_counts_as_straight_as_it_is_looked_at() -> None:
     assert float(weight[:, 31:33, 31:33].min()) > 0.97
     covered = weight[weight > 0]
     assert float(covered.mean()) == pytest.approx(2 / 3, abs=0.06)  # ∫ cos over a disc, from afar
+
+
+def features_after(
+    monkeypatch: pytest.MonkeyPatch, picture: Callable[[Tensor], Tensor], **changes: Any
+) -> tuple[SampleRun, Tensor]:
+    """A short run whose prior sees in every view what `picture` says of x, and the material's features after it."""
+    prior = red_prior()
+    monkeypatch.setattr(prior, "decode", picture)
+    small = {"sample__steps": 2, "sample__views": 2, "color__lr": 0.05}
+    run = sampled(prior, PromptTable(prior, "a red ball"), **{**small, **changes})
+    return run, run.body.material.grid.features.detach()
+
+
+def test_a_pixel_without_weight_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realify.synchronised.facing", lambda exposed: torch.zeros(len(exposed.shots), 16, 16, 1))
+    _, after = features_after(monkeypatch, lambda x: torch.zeros(len(x), 16, 16, 3))
+    assert torch.equal(after, ball_body().material.grid.features)
+
+
+def test_speckles_are_held_down_and_the_rate_falls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of pictures that are nothing but noise less gets into the material the more weight its smoothness has."""
+    noise = torch.rand(2, 16, 16, 3, generator=torch.Generator().manual_seed(0))
+    sizes = []
+    for smoothness in (0, 30):
+        run, after = features_after(monkeypatch, lambda x: noise, color__smoothness=smoothness, color__lr=0.03)
+        with torch.no_grad():
+            colors = run.body.material(run.surface.vertices)[:, :3]
+        sizes.append(float(colors.std()))
+        assert run.optimiser.param_groups[0]["lr"] == pytest.approx(0.03 * (1 - 0.7 / 2))  # in the second step of two
+        assert after.isfinite().all()
+    assert sizes[1] < 0.7 * sizes[0], sizes
 
 
 def test_each_group_stands_all_around(gaussian: tuple[GaussianPrior, PromptTable]) -> None:

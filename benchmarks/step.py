@@ -37,11 +37,13 @@ WHOLE: Part = ("a step", "", "")
 # the line above
 PARTS: tuple[Part, ...] = (
     ("the prior's forward pass", "distill/prior.py", "predict_together"),
-    ("photographs", "realify/photographs.py", "photograph"),
+    ("shots, rasterised", "realify/exposure.py", "expose"),
     ("- rasterise and interpolate", "sdf_fit/surface.py", "draw"),
+    ("photographs", "realify/photographs.py", "develop"),
     ("- material field", "sdf_fit/fields.py", "forward"),
     ("- shade", "render/shading.py", "shade"),
     ("- antialias", "render/antialias.py", "antialias"),
+    ("what the prior wants to see", "realify/control_pictures.py", "control_pictures"),
     ("random shots", "realify/photographs.py", "sample_shots"),
     ("colour terms", "realify/stages.py", "_color_terms"),
     ("extract the surface, with normals", "sdf_fit/body.py", "surface"),
@@ -55,7 +57,7 @@ PARTS: tuple[Part, ...] = (
     ("optimiser", "torch/optim/adam.py", "step"),
     ("check the gradients", "sdf_fit/fit.py", "_check_gradients"),
     ("keep thin parts", "sdf_fit/body.py", "keep_thin_parts"),
-)  # photographs and silhouettes share "rasterise" and "antialias", colour terms the material field
+)  # shots and silhouettes share "rasterise"; photographs and what the prior sees the material field, "antialias" too
 
 
 class Bench:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.distill.tiny_controlnet import save_tiny_controlnet
+from tests.distill.tiny_guided import save_tiny_guided
 from tests.distill.tiny_mvdream import save_tiny_mvdream
 from tests.distill.tiny_stable_diffusion import save_tiny
 
@@ -41,6 +42,14 @@ def test_a_job_with_a_controlnet(tmp_path: Path) -> None:
     out = tmp_path / "mushroom.glb"
     fast = {"prior.channels_last": True, "prior.attention": "math"}
     done = run(out, {"prior.name": prior, "prior.controlnet": net, **fast})
+    assert done.returncode == 0, done.stderr
+    assert out.exists() and out.with_suffix(".png").exists()
+
+
+@pytest.mark.slow
+def test_a_job_with_a_guided_prior(tmp_path: Path) -> None:
+    prior, out = save_tiny_guided(tmp_path / "guided"), tmp_path / "mushroom.glb"
+    done = run(out, {"prior.name": prior, "prior.guide": 0.5, "render.supersample": 2, "render.textureless": 0.5})
     assert done.returncode == 0, done.stderr
     assert out.exists() and out.with_suffix(".png").exists()
 

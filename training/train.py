@@ -34,7 +34,18 @@ from sdf_fit.parent_death import die_with_parent
 from training.card import card
 from training.examples import Batch, Examples, stream
 from training.muon import Muon
-from training.network import Network, Shape, create, load, load_text, new_text_encoder, schedule, with_vocabulary
+from training.network import (
+    Network,
+    Shape,
+    centre_words,
+    create,
+    load,
+    load_text,
+    new_text_encoder,
+    reworded,
+    schedule,
+    with_vocabulary,
+)
 from training.perceptual import PerceptualLoss
 from training.pictures import Renders, read_renders
 from training.sheets import guided_sheet
@@ -43,6 +54,7 @@ from training.vocabulary import train_tokenizer, world_captions
 from training.world.captions import caption
 
 REPORT = 50  # steps between two lines of the log
+CAPTIONS = 512  # from which a new network learns how captions differ
 WARM_UP = 200  # steps over which the learning rates rise
 MUON = ("unet.down", "unet.mid", "unet.up")  # the rest reads and writes pixels, time and words
 SIGMA_LEAST = 0.25  # noise below which an error counts no more: there is little left to draw
@@ -60,6 +72,7 @@ class Plan:
     total_minutes: float
     init: Path | None = None
     text: Path | None = None
+    new_words: bool = False
     shape: Shape = field(default_factory=Shape)
     max_tokens: int = 56
     batch: int = 16
@@ -193,21 +206,23 @@ def begin(plan: Plan, renders: Renders, device: torch.device, rank: int = 0) -> 
 
 
 def _new_network(plan: Plan, renders: Renders) -> Network:
-    if plan.init is not None:
+    if plan.init is not None and not plan.new_words:
         return load(plan.init)
-    tokenizer = _tokenizer(renders)
-    if plan.text is None:
-        encoder = new_text_encoder(tokenizer, plan.max_tokens)
-    else:
-        encoder, before = load_text(plan.text)
-        encoder = with_vocabulary(encoder, before, tokenizer, plan.max_tokens)
-    return create(encoder, tokenizer, plan.shape)
-
-
-def _tokenizer(renders: Renders) -> CLIPTokenizer:
-    """The vocabulary of what was rendered and of what the world may still hold."""
     said = [caption(meta["phrase"], meta["view"], meta["scene"]) for meta in renders.metas]
-    return train_tokenizer([*said, *world_captions()])
+    tokenizer = train_tokenizer([*said, *world_captions()])  # of what was rendered and what the world may still hold
+    heard = said[:: max(1, len(said) // CAPTIONS)]
+    if plan.init is not None:
+        return reworded(load(plan.init), tokenizer, heard)
+    network = create(_text_encoder(plan, tokenizer), tokenizer, plan.shape)
+    centre_words(network, heard)
+    return network
+
+
+def _text_encoder(plan: Plan, tokenizer: CLIPTokenizer) -> Any:
+    if plan.text is None:
+        return new_text_encoder(tokenizer, plan.max_tokens)
+    encoder, before = load_text(plan.text)
+    return with_vocabulary(encoder, before, tokenizer, plan.max_tokens)
 
 
 def _optimizers(plan: Plan, network: Network, rank: int) -> list[torch.optim.Optimizer]:
@@ -468,6 +483,7 @@ def parse(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--total-minutes", type=float, help="of all calls together, for the learning rate's fall")
     parser.add_argument("--init", type=Path, help="a prior's folder to begin with, such as distill/embedded")
     parser.add_argument("--text", type=Path, help="a prior's folder whose text encoder a new network takes")
+    parser.add_argument("--new-words", action="store_true", help="--init learns words anew, with a vocabulary of --data")
     parser.add_argument("--size", type=int, default=Shape.size, help="pixels of a new network's pictures")
     parser.add_argument("--patch", type=int, default=Shape.patch, help="pixels of a patch of its UNet")
     parser.add_argument("--channels", type=_numbers, default=Shape.channels, help="its widths: 64,128,256")

@@ -78,9 +78,7 @@ def strength_of(rule: str) -> float:
     return float(getattr(make_rule(rule, PAPER), RULES[rule].strength))
 
 
-def full_path(
-    source: str, steps: int, tuning: Tuning, guidance_scale: float, path_steps: int
-) -> tuple[StagePlan, ...]:
+def full_path(source: str, steps: int, tuning: Tuning, guidance_scale: float, path_steps: int) -> tuple[StagePlan, ...]:
     """The single step for most of the steps, then the whole path with the same source and learning rate; on it the
     target is guided as in sampling."""
     rule = FULL[source]

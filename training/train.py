@@ -483,7 +483,7 @@ def parse(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--total-minutes", type=float, help="of all calls together, for the learning rate's fall")
     parser.add_argument("--init", type=Path, help="a prior's folder to begin with, such as distill/embedded")
     parser.add_argument("--text", type=Path, help="a prior's folder whose text encoder a new network takes")
-    parser.add_argument("--new-words", action="store_true", help="--init learns words anew, with a vocabulary of --data")
+    parser.add_argument("--new-words", action="store_true", help="--init learns words anew, those of --data")
     parser.add_argument("--size", type=int, default=Shape.size, help="pixels of a new network's pictures")
     parser.add_argument("--patch", type=int, default=Shape.patch, help="pixels of a patch of its UNet")
     parser.add_argument("--channels", type=_numbers, default=Shape.channels, help="its widths: 64,128,256")

@@ -91,22 +91,14 @@ def test_both_arms_have_equal_steps_and_folders_of_their_own() -> None:
     assert other[0].folder != runs[0].folder
 
 
-def test_the_third_arm_is_there_once_the_product_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setting that stands for it: 0 in the arms without, its value in the arm with."""
-    assert ("sampled" in arms.usual()) == arms.has_sampling()
-    monkeypatch.setattr(arms, "SAMPLED", {"sampling.not_there": 3})
-    assert list(arms.usual()) == ["sds", "bridge"]
-    with pytest.raises(SettingsError, match=r"sampling\.not_there"):
-        plan([OBJECTS["mug"]], range(1), preset("draft"), ["sampled"])
-    monkeypatch.setattr(arms, "SAMPLED", {"checkpoint.preview_every": 3})
-    assert list(arms.usual()) == ["sds", "bridge", "sampled"]
-    values = {name: arm.settings_of(preset("standard")).checkpoint.preview_every for name, arm in ARMS.items()}
-    assert values == {"sds": 0, "bridge": 0, "sampled": 3}
+def test_only_the_third_arm_samples() -> None:
+    steps = {name: arm.settings_of(preset("standard")).sample.steps for name, arm in ARMS.items()}
+    assert steps == {"sds": 0, "bridge": 0, "sampled": 24}
     assert ARMS["sampled"].settings_of(preset("draft")).bridge.steps == preset("draft").bridge.steps > 0
 
 
 def test_arms_are_chosen_in_their_own_order() -> None:
-    assert command._arms("bridge,sds") == ["sds", "bridge"] and command._arms(None) == list(arms.usual())
+    assert command._arms("bridge,sds") == ["sds", "bridge"] and command._arms(None) == ["sds", "bridge", "sampled"]
     with pytest.raises(SystemExit, match="no arm bridges; there are sds, bridge, sampled"):
         command._arms("bridges")
 

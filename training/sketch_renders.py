@@ -42,7 +42,6 @@ from training.world.sketch import sketch_glb
 from training.world.thing import article
 
 CAMERAS, SIZE = 2, 128
-CLOSE_UP_SHARE = 0.15  # as in the world's renders
 OBJECTS_OF_A_SHARD = 20
 MEDIUM = "a sketch of"
 PAINT = (0.85, 0.0)  # roughness and metallic of strokes in colour

@@ -40,7 +40,7 @@ from training.pictures import split
 from training.world.captions import caption
 from training.world.dice import Dice
 from training.world.kinds import KINDS
-from training.world.numbering import OBJECTS_OF_A_SEED, STREAMS, kind_of, object_dice, object_number, sketch_dice
+from training.world.numbering import OBJECTS_OF_A_SEED, kind_of, object_dice, object_number, recipe_dice, sketch_dice
 from training.world.shards import PART, ShardWriter
 from training.world.sketch import sketch_glb
 from training.world.thing import Thing
@@ -49,7 +49,6 @@ VIEWS, SIZE = 16, 128
 FIT_STEPS = 120
 STEPS = (150, 250)
 USUAL_GUIDANCE, EXCESSIVE_GUIDANCE = (12.0, 30.0), (30.0, 100.0)
-CLOSE_UP_SHARE = 0.15  # as in the world's renders
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
@@ -111,7 +110,7 @@ def make(job: Job) -> None:
     """One object's sketch, body, first stage and photographs."""
     thing = KINDS[kind_of(job.number, sorted(KINDS))](object_dice(job.number))
     sketch = sketched(thing, job.number)
-    dice = Dice(job.number * STREAMS + STREAMS - 2)
+    dice = recipe_dice(job.number)
     prior = load_prior(job.prior, "cpu")
     settings = recipe(dice, prior.style.defaults.keep_colors, job.number)
     body = distilled(sketch, caption(thing.phrase), prior, settings)

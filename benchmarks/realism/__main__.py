@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.realism.arms import ARMS, usual
+from benchmarks.realism.arms import ARMS
 from benchmarks.realism.features import classifiers, untrained
 from benchmarks.realism.figures import Evidence, Row, rows
 from benchmarks.realism.objects import TestObject, read_objects
@@ -84,7 +84,7 @@ def _chosen(names: str | None, one: bool) -> list[TestObject]:
 
 def _arms(names: str | None) -> list[str]:
     """In the order of ARMS. Raises SystemExit for an arm that there is not."""
-    wanted = names.split(",") if names else usual()
+    wanted = names.split(",") if names else list(ARMS)
     if missing := [name for name in wanted if name not in ARMS]:
         sys.exit(f"no arm {', '.join(missing)}; there are {', '.join(ARMS)}")
     return [name for name in ARMS if name in wanted]

@@ -5,13 +5,13 @@ A further arm is a line in ARMS; report and sheet take up what is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from realify.settings import Settings, apply, describe
+from realify.settings import Settings, apply
 
 # What the third arm sets: synchronised sampling after both stages. Dotted keys as in `--set`.
-SAMPLED: Mapping[str, float] = {"sampling.steps": 24}
+SAMPLED: Mapping[str, float] = {"sample.steps": 24}
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,13 @@ def sds(settings: Settings) -> Settings:
 
 
 def unsampled(settings: Settings) -> Settings:
-    """Both stages and nothing after."""
-    return apply(settings, {key: 0 for key in SAMPLED}) if has_sampling() else settings
+    """Both stages and nothing after, whatever the prior's card says."""
+    return apply(settings, {key: 0 for key in SAMPLED})
 
 
 def sampled(settings: Settings) -> Settings:
-    """Both stages, then synchronised sampling. Raises SettingsError where the product has none."""
+    """Both stages, then synchronised sampling."""
     return apply(settings, SAMPLED)
-
-
-def has_sampling() -> bool:
-    """Whether the product knows the settings of the third arm."""
-    return set(SAMPLED) <= {row.key for row in describe()}
 
 
 ARMS: dict[str, Arm] = {
@@ -49,8 +44,3 @@ ARMS: dict[str, Arm] = {
     "bridge": Arm("SDS → bridge", unsampled),
     "sampled": Arm("SDS → bridge → sampled", sampled),
 }
-
-
-def usual() -> Sequence[str]:
-    """The arms that the product can make today."""
-    return [name for name in ARMS if name != "sampled" or has_sampling()]

@@ -13,7 +13,8 @@ OBJECTS_OF_A_SEED = 100_000
 OTHER_MATERIALS = 0.35  # of the objects wear another material in every view: "a marble chair", "a knitted car"
 SKETCH_EVERY = 8  # a sketch takes as long as two views
 HELD_OUT_EVERY = 25  # such objects are never trained on
-STREAMS = 1000  # dice of one object: 1.. for its views, the last two for its other materials and its sketch
+STREAMS = 1000  # dice of one object: 1.. for its views, the last three for how it is distilled, its other materials
+# and its sketch
 
 
 def object_number(seed: int, index: int) -> int:
@@ -51,6 +52,10 @@ def view_dice(number: int, view: int) -> Dice:
 
 def sketch_dice(number: int) -> Dice:
     return Dice(number * STREAMS + STREAMS - 1)
+
+
+def recipe_dice(number: int) -> Dice:
+    return Dice(number * STREAMS + STREAMS - 3)
 
 
 def dressing_dice(number: int) -> Dice:

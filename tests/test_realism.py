@@ -9,7 +9,6 @@ import pytest
 from scipy import ndimage
 
 from benchmarks.realism import __main__ as command
-from benchmarks.realism import arms
 from benchmarks.realism.arms import ARMS
 from benchmarks.realism.features import untrained
 from benchmarks.realism.figures import Evidence, Row, rows
@@ -19,7 +18,6 @@ from benchmarks.realism.report import goals, page, sheet, table
 from benchmarks.realism.result import Outcome, f_score, in_work, photograph, read_mesh, seen_points
 from benchmarks.realism.runs import ROOT, plan, quick, shaping
 from realify.bake import Textures
-from realify.setting_fields import SettingsError
 from realify.settings import preset
 from realify.unwrap import UnwrappedMesh
 from sdf_fit.mesh import Mesh

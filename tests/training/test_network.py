@@ -8,7 +8,19 @@ import pytest
 import torch
 
 from distill.load import EMBEDDED
-from training.network import Network, Shape, create, load, load_text, new_text_encoder, schedule, with_vocabulary
+from training.network import (
+    WORD_GAIN,
+    Network,
+    Shape,
+    centre_words,
+    create,
+    load,
+    load_text,
+    new_text_encoder,
+    reworded,
+    schedule,
+    with_vocabulary,
+)
 from training.vocabulary import train_tokenizer
 
 CAPTIONS = ["a photo of a red mushroom with white spots, grey background, side view", "a photo of a wooden guitar"]
@@ -38,6 +50,33 @@ def test_words_and_guides_act() -> None:
     assert there.shape == (2, 48, 8, 8) and network.size == 32 and network.patch == 4
     assert not torch.allclose(there, velocity(network, CAPTIONS[::-1]))
     assert not torch.allclose(there, velocity(network, CAPTIONS, torch.full((2, 7, 32, 32), 0.5)))
+
+
+def added(network: Network, captions: list[str]) -> torch.Tensor:
+    """What captions add to the time embedding."""
+    with torch.no_grad():
+        return network.unet.add_embedding(network.text_encoder(input_ids=network.tokens(captions))[0])
+
+
+def test_captions_differ_from_the_first_step_on() -> None:
+    network, captions = small(), [*CAPTIONS, "a photo of a red guitar", "a photo of white spots, side view"]
+    assert added(network, captions).std(dim=0).mean() < 0.3  # much alike, at a length of 1
+    centre_words(network, captions)
+    found = added(network, captions)
+    assert float(found.square().mean()) ** 0.5 == pytest.approx(WORD_GAIN, rel=0.05)
+    cosines = torch.nn.functional.cosine_similarity(found[:, None], found[None], dim=-1)
+    assert cosines.mean() < 0.1
+
+
+def test_a_network_learns_words_anew_where_it_stands() -> None:
+    network = small()
+    before = added(network, CAPTIONS).mean(dim=0)
+    tokenizer = train_tokenizer(["a photo of a blue mug, front view", *CAPTIONS] * 20)
+    made = reworded(network, tokenizer, CAPTIONS)
+    assert made.tokenizer is tokenizer and made.text_encoder.config.vocab_size == len(tokenizer)
+    found = added(made, CAPTIONS)
+    assert torch.nn.functional.cosine_similarity(found.mean(dim=0), before, dim=0) > 0.99
+    assert float((found - before).square().mean()) ** 0.5 == pytest.approx(WORD_GAIN, rel=0.05)
 
 
 def test_all_weights_are_there_to_be_trained() -> None:

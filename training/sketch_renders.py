@@ -40,6 +40,7 @@ from training.world.numbering import object_dice, sketch_dice
 from training.world.shards import PART, ShardWriter, read_shard
 from training.world.sketch import sketch_glb
 from training.world.thing import article
+from training.world.views import CLOSE_UP_SHARE
 
 CAMERAS, SIZE = 2, 128
 OBJECTS_OF_A_SHARD = 20

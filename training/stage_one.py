@@ -44,6 +44,7 @@ from training.world.numbering import OBJECTS_OF_A_SEED, kind_of, object_dice, ob
 from training.world.shards import PART, ShardWriter
 from training.world.sketch import sketch_glb
 from training.world.thing import Thing
+from training.world.views import CLOSE_UP_SHARE
 
 VIEWS, SIZE = 16, 128
 FIT_STEPS = 120

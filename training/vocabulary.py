@@ -14,14 +14,16 @@ from training.corruptions import SYNONYMS, WHOLE_LISTS
 from training.pictures import QUALITY
 from training.world.captions import VIEWS, caption
 from training.world.dice import Dice
+from training.world.dressing import KNITTED
 from training.world.kinds import KINDS
+from training.world.materials import MATERIAL_WORDS
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 # CLIP's own way to cut a text: letters, single digits, anything else.
 WORDS = Regex(r"[a-z]+|[0-9]|[^\sa-z0-9]+")
 # What prompts hold beside the captions' words.
 ALWAYS = ("a photo of a an the with and in on of, a sketch of a, painting, 3d render", QUALITY, *WHOLE_LISTS,
-          *(", ".join(words) for words in SYNONYMS.values()))  # fmt: skip
+          *(", ".join(words) for words in SYNONYMS.values()), *MATERIAL_WORDS, KNITTED)  # fmt: skip
 
 
 def world_captions(each: int = 30) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class Network:
         def call(seen: Tensor) -> Tensor:
             return self.unet(seen.contiguous(memory_format=torch.channels_last), t, words, return_dict=False)[0]
 
-        return self.head(call, x_t, *level, guides)
+        return self.head(call, x_t, *level, guides, words)
 
     def save(self, folder: Path) -> None:
         """Writes the folder that distill.load.load_prior reads, but for prior.json; weights in float16."""
@@ -125,7 +125,7 @@ def create(text_encoder: Any, tokenizer: Any, shape: Shape = Shape()) -> Network
     with torch.no_grad():  # what it adds to the closed form begins at nothing; its features do not
         unet.conv_out.weight[: 3 * shape.patch**2] = 0
         unet.conv_out.bias[: 3 * shape.patch**2] = 0  # type: ignore[index]
-    head = GuideHead(shape.patch, shape.features, shape.width, shape.depth)
+    head = GuideHead(shape.patch, shape.features, shape.width, shape.depth, text_encoder.config.hidden_size)
     return Network(unet, head, text_encoder, tokenizer)
 
 
@@ -140,22 +140,28 @@ def new_text_encoder(tokenizer: Any, max_tokens: int = 56, width: int = 192, dep
 
 def centre_words(network: Network, captions: list[str], around: Tensor | None = None) -> None:
     """Lets a new network tell captions apart from its first step on (data-dependent initialisation, Kraehenbuehl et al.
-    2016): what they add to the time embedding is centred on their mean, with deviation WORD_GAIN, about `around` [D].
+    2016): what they add to the time embedding is centred on their mean, with deviation WORD_GAIN, about `around` [D],
+    and what the head reads of them likewise.
 
     Captions are much alike: left as they are, the embeddings of any two have a cosine of .95 or more, and a run of tens
     of thousands of pictures never learns to look at the rest. Centred, but not scaled, the rest drowns again in the
     first drift of the mean.
     """
-    embedding: Any = network.unet.add_embedding
+    embedding, head = network.unet.add_embedding, network.head
     with torch.no_grad():
         words = network.text_encoder(input_ids=network.tokens(captions))[0]
-        raw = embedding.proj(embedding.pool(embedding.norm1(words)))
-        mean = raw.mean(dim=0)
-        scale = 1 / (raw - mean).square().mean().sqrt()
-        embedding.proj.weight *= scale
-        embedding.proj.bias.copy_((embedding.proj.bias - mean) * scale)
+        _standardise(embedding.proj, embedding.pool(embedding.norm1(words)))
+        _standardise(head.reading, words.mean(dim=1))
         embedding.norm2.weight.fill_(WORD_GAIN)
         embedding.norm2.bias.copy_(torch.zeros_like(embedding.norm2.bias) if around is None else around)
+
+
+def _standardise(layer: nn.Linear, inputs: Tensor) -> None:
+    """Gives a layer's outputs for these inputs [N, C] mean 0 and deviation 1."""
+    mean = layer(inputs).mean(dim=0)
+    scale = 1 / (layer(inputs) - mean).square().mean().sqrt()
+    layer.bias.copy_((layer.bias - mean) * scale)
+    layer.weight *= scale
 
 
 def reworded(network: Network, tokenizer: Any, captions: list[str]) -> Network:
@@ -165,9 +171,19 @@ def reworded(network: Network, tokenizer: Any, captions: list[str]) -> Network:
     with torch.no_grad():
         around = old(network.text_encoder(input_ids=network.tokens(captions))[0]).mean(dim=0)
     width = network.text_encoder.config.hidden_size
-    made = replace(network, text_encoder=new_text_encoder(tokenizer, network.max_tokens, width), tokenizer=tokenizer)
+    encoder = new_text_encoder(tokenizer, network.max_tokens, width)
+    made = Network(network.unet, _reading(network.head, width), encoder, tokenizer)
     made.unet.add_embedding = TextTimeEmbedding(width, len(around), old.pool.num_heads)
     centre_words(made, captions, around)
+    return made
+
+
+def _reading(head: Any, width: int) -> Any:
+    """A head whose layer for words of that width is new."""
+    shape = {name: head.config[name] for name in ("patch", "features", "width", "depth")}
+    made = GuideHead(**shape, words=width)
+    known = {name: weight for name, weight in head.state_dict().items() if not name.startswith("reading")}
+    made.load_state_dict(made.state_dict() | known)
     return made
 
 

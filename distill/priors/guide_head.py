@@ -14,8 +14,9 @@ pixel:
 
     v = v̂ + s / √(α² s² + σ²) · (UNet + r)
 
-r comes from the head, which sees pixels where the UNet sees patches. Both begin at zero: a prior that has learnt
-nothing is the closed form. (docs/decisions/the-guide.md)
+r comes from the head, which sees pixels where the UNet sees patches, and the words: what gold or chalk does to a
+colour is the same everywhere, and is learnt here sooner than through the UNet. Both begin at zero: a prior that has
+learnt nothing is the closed form. (docs/decisions/the-guide.md)
 """
 
 from __future__ import annotations
@@ -43,12 +44,16 @@ OPPONENT = ((3**-0.5,) * 3, (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 
 
 class GuideHead(ModelMixin, ConfigMixin):
     """`patch` p: the UNet's pixels are p x p of the picture's; `features`: what it hands on beside its v, a pixel;
-    `width` and `depth` of the full-resolution blocks.
+    `width` and `depth` of the full-resolution blocks; `words`: channels of the text encoder's states, None for a head
+    that does not read.
     """
 
     @register_to_config
-    def __init__(self, patch: int = 4, features: int = 8, width: int = 16, depth: int = 2) -> None:
+    def __init__(
+        self, patch: int = 4, features: int = 8, width: int = 16, depth: int = 2, words: int | None = None
+    ) -> None:
         super().__init__()
+        self.reading = nn.Linear(words, LEVEL_WIDTH) if words else None
         self.level = nn.Sequential(nn.Linear(2, LEVEL_WIDTH), nn.SiLU(), nn.Linear(LEVEL_WIDTH, LEVEL_WIDTH))
         self.conv_in = nn.Conv2d(3 + features + 3 + SEEN, width, 3, padding=1)
         self.blocks = nn.ModuleList(ModulatedBlock(width) for _ in range(depth))
@@ -57,12 +62,13 @@ class GuideHead(ModelMixin, ConfigMixin):
         nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
 
     def forward(
-        self, call: Callable[[Tensor], Tensor], x_t: Tensor, alpha: Tensor, sigma: Tensor, controls: Tensor
-    ) -> Tensor:
+        self, call: Callable[[Tensor], Tensor], x_t: Tensor, alpha: Tensor, sigma: Tensor, controls: Tensor,
+        hidden: Tensor,
+    ) -> Tensor:  # fmt: skip
         """v [B, 3p², h, w] for x_t of that shape at alpha and sigma [B, 1, 1, 1].
 
         `call` runs the UNet: [B, 10p², h, w] → [B, (3 + features) p², h, w]. controls: guides [B, 7, H, H] in 0..1,
-        H = p h.
+        H = p h. hidden: the text encoder's states [B, L, words].
         """
         patch = self.config["patch"]
         pixels, seen = F.pixel_shuffle(x_t, patch), 2 * controls - 1
@@ -73,6 +79,8 @@ class GuideHead(ModelMixin, ConfigMixin):
 
         h = self.conv_in(torch.cat([coarse, closed.to(x_t.dtype), pixels, seen], dim=1))
         modulation = self.level(torch.cat([alpha, sigma], dim=1).flatten(1).to(x_t.dtype))
+        if self.reading is not None:
+            modulation = modulation + self.reading(hidden.mean(dim=1).to(x_t.dtype))
         for block in self.blocks:
             h = block(h, modulation)
         correction = coarse[:, :3].float() + self.conv_out(F.silu(h)).float()
@@ -139,8 +147,8 @@ def band_noise(levels: int, size: int) -> list[float]:
 
 
 class ModulatedBlock(nn.Module):
-    """A residual block of two convolutions whose middle is scaled and shifted by the noise level (FiLM, Perez et al.
-    2018); no change at first."""
+    """A residual block of two convolutions whose middle is scaled and shifted by noise level and words (FiLM, Perez et
+    al. 2018); no change at first."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

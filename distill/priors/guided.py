@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from distill.controls import GUIDE_CHANNELS, blank_guide
+from distill.prior import PromptEmbeds
 from distill.priors.guide_head import GuideHead
 from distill.priors.loading import PriorError, load_model
 from distill.priors.options import PriorOptions, prepare
@@ -35,6 +36,8 @@ class Guided:
         patch, features = self.head.config["patch"], self.head.config["features"]
         self._patch, self.channels = patch, 3 * patch**2
         wanted = {"in_channels": (3 + GUIDE_CHANNELS) * patch**2, "out_channels": (3 + features) * patch**2}
+        if words := self.head.config["words"]:
+            wanted["cross_attention_dim"] = words
         wrong = {key: unet[key] for key, number in wanted.items() if unet[key] != number}
         if wrong:
             raise PriorError(
@@ -50,9 +53,11 @@ class Guided:
         self._use(torch.float32)
 
     def predict(
-        self, call: Callable[[Tensor], Tensor], x_t: Tensor, alpha: Tensor, sigma: Tensor, guides: Tensor | None
+        self, call: Callable[[Tensor], Tensor], x_t: Tensor, alpha: Tensor, sigma: Tensor, embeds: PromptEmbeds
     ) -> Tensor:
-        """v like x_t [B, C, h, w] under guides [B, 7, H, H] of any size, or none; see `GuideHead.forward`."""
+        """v like x_t [B, C, h, w] under its controls, guides [B, 7, H, H] of any size, or none; see
+        `GuideHead.forward`."""
+        guides = embeds.controls
         side = x_t.shape[-1] * self._patch
         if guides is None:
             guides = blank_guide(len(x_t), side)
@@ -61,4 +66,4 @@ class Guided:
                 f"a guide has {GUIDE_CHANNELS} channels (distill/controls.py), PromptEmbeds.controls has "
                 f"{guides.shape[1]}"
             )
-        return self.head(call, x_t, alpha, sigma, resize(guides.to(x_t), side))
+        return self.head(call, x_t, alpha, sigma, resize(guides.to(x_t), side), embeds.hidden)

@@ -125,7 +125,7 @@ class StableDiffusion(DiffusersPrior):
             return self._call(pixels, t, embeds.hidden, return_dict=False, **beside)[0]
 
         if self.guided:
-            return self.guided.predict(call, x_t, self.schedule.alpha(t), self.schedule.sigma(t), embeds.controls)
+            return self.guided.predict(call, x_t, self.schedule.alpha(t), self.schedule.sigma(t), embeds)
         return call(x_t, **(self.controlnets.residuals(x_t, t, embeds) if self.controlnets else {}))
 
     def _to_float32(self) -> None:

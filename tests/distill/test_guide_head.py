@@ -20,6 +20,7 @@ from distill.priors.guide_head import (
 )
 
 SIZE = 32
+WORDS = torch.zeros(2, 5, 6)
 
 
 def level(alpha: float, count: int = 2) -> tuple[Tensor, Tensor]:
@@ -102,7 +103,7 @@ def test_what_is_wrong_with_the_object_does_not_spread_beside_it() -> None:
 
 
 def test_an_untrained_network_is_the_closed_form() -> None:
-    head = GuideHead(patch=4, features=2, width=8, depth=1)
+    head = GuideHead(patch=4, features=2, width=8, depth=1, words=6)
     x_t, controls, (alpha, sigma) = noise(2, 48, 8, 8), blank_guide(2, SIZE), level(0.7)
     seen: list[Tensor] = []
 
@@ -110,7 +111,7 @@ def test_an_untrained_network_is_the_closed_form() -> None:
         seen.append(pixels)
         return torch.cat([torch.zeros(2, 48, 8, 8), noise(2, 32, 8, 8)], dim=1)
 
-    v = head(call, x_t, alpha, sigma, controls)
+    v = head(call, x_t, alpha, sigma, controls, WORDS)
     variance = spread(controls[:, 3:4])
     wanted = closed_form(F.pixel_shuffle(x_t, 4), alpha, sigma, 2 * controls[:, :3] - 1, variance)
     assert torch.allclose(F.pixel_shuffle(v, 4), wanted, atol=1e-5)
@@ -119,14 +120,34 @@ def test_an_untrained_network_is_the_closed_form() -> None:
 
 def test_what_is_added_counts_as_much_as_is_uncertain() -> None:
     """By the UNet's one everywhere, v changes by s / √(α² s² + σ²): little where the guide is sure."""
-    head = GuideHead(patch=4, features=2, width=8, depth=1)
+    head = GuideHead(patch=4, features=2, width=8, depth=1, words=6)
     controls, (alpha, sigma) = blank_guide(2, SIZE), level(0.7)
     controls[:, 3, :, : SIZE // 2] = 1.0
     x_t = noise(2, 48, 8, 8)
     without, with_ones = (
-        F.pixel_shuffle(head(lambda _, k=k: torch.full((2, 80, 8, 8), k), x_t, alpha, sigma, controls), 4)
+        F.pixel_shuffle(head(lambda _, k=k: torch.full((2, 80, 8, 8), k), x_t, alpha, sigma, controls, WORDS), 4)
         for k in (0.0, 1.0)
     )
     scale = uncertainty(alpha, sigma, spread(controls[:, 3:4])).expand(-1, 3, -1, -1)
     assert torch.allclose(with_ones - without, scale, atol=1e-4)
     assert float(scale[..., 0].max()) < 0.03 and float(scale[..., -1].min()) > 0.5
+
+
+@pytest.mark.parametrize("words", [6, None])
+def test_words_act_at_every_pixel(words: int | None) -> None:
+    torch.manual_seed(0)
+    head = GuideHead(patch=4, features=2, width=8, depth=1, words=words)
+    with torch.no_grad():
+        for weight in head.parameters():
+            weight.normal_(0, 0.1)
+    said = WORDS.index_fill(0, torch.tensor([1]), 1.0)
+    x_t, controls, (alpha, sigma) = noise(2, 48, 8, 8), blank_guide(2, SIZE), level(0.7)
+    first, other = (
+        F.pixel_shuffle(head(lambda _: torch.zeros(2, 80, 8, 8), x_t, alpha, sigma, controls, hidden), 4)
+        for hidden in (WORDS, said)
+    )
+    assert torch.equal(first[0], other[0])
+    if words is None:
+        assert torch.equal(first[1], other[1])
+    else:
+        assert ((first[1] - other[1]).abs() > 1e-6).float().mean() > 0.95

@@ -59,6 +59,7 @@ WARM_UP = 200  # steps over which the learning rates rise
 MUON = ("unet.down", "unet.mid", "unet.up")  # the rest reads and writes pixels, time and words
 SIGMA_LEAST = 0.25  # noise below which an error counts no more: there is little left to draw
 CERTAIN = 0.85  # how much less an error counts where the guide is sure: beside the object
+SPANS = {"middle": (0.6, 0.1, 0.75), "high": (0.5, 0.75, 1.0)}  # shares of the timesteps drawn from a span of them
 PERCEPTUAL_SIGMA = 0.7  # noise up to which a clean prediction is a picture to look at
 
 
@@ -368,15 +369,17 @@ def _agreed_minutes(plan: Plan, clock: Clock) -> float:
 
 
 def draw_timesteps(count: int, how: str, noise: NoiseSchedule, generator: torch.Generator) -> Tensor:
-    """Timesteps [count]: "uniform"; "middle": three of five from .1 to .75, where most is decided; or "edm": the
-    log-normal noise levels of Karras et al. 2022 (P_mean -1.2, P_std 1.2)."""
+    """Timesteps [count]: "uniform"; "middle": three of five from .1 to .75, where most is decided; "high": a half from
+    .75 on, where only words tell what x_t does not show yet; or "edm": the log-normal noise levels of Karras et al.
+    2022 (P_mean -1.2, P_std 1.2)."""
     if how == "edm":
         levels = (noise.sigmas / noise.alphas).log().cpu()
         wanted = torch.randn(count, generator=generator) * 1.2 - 1.2
         return torch.searchsorted(levels, wanted).clamp(0, len(noise) - 1)
     drawn = torch.rand(count, generator=generator)
-    if how == "middle":
-        drawn = torch.where(torch.rand(count, generator=generator) < 0.6, 0.1 + 0.65 * drawn, drawn)
+    if how in SPANS:
+        share, low, high = SPANS[how]
+        drawn = torch.where(torch.rand(count, generator=generator) < share, low + (high - low) * drawn, drawn)
     return (drawn * len(noise)).long().clamp(max=len(noise) - 1)
 
 
@@ -498,7 +501,7 @@ def parse(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--text-lr", type=float, default=Plan.text_lr)
     parser.add_argument("--perceptual", type=float, default=Plan.perceptual, help="weight of the perceptual loss")
     parser.add_argument("--optimizer", choices=("muon", "adamw"), default="muon")
-    parser.add_argument("--timesteps", choices=("uniform", "middle", "edm"), default="middle")
+    parser.add_argument("--timesteps", choices=("uniform", *SPANS, "edm"), default="middle")
     parser.add_argument("--cooldown", type=float, default=0.25, help="share of the time in which the rate falls")
     parser.add_argument("--images", type=int, help="stop after so many pictures, for comparisons")
     parser.add_argument("--processes", type=int, default=1, help="one thread each, gradients averaged")

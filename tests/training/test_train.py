@@ -207,10 +207,11 @@ def test_timesteps_are_uniform_or_log_normal() -> None:
     assert float(levels.std()) == pytest.approx(1.2, abs=0.05)
 
 
-def test_middle_timesteps_are_drawn_more_often() -> None:
-    drawn = draw_timesteps(20_000, "middle", schedule(), torch.Generator().manual_seed(0))
-    share = float(((drawn > 100) & (drawn < 750)).float().mean())
-    assert share == pytest.approx(0.6 + 0.4 * 0.65, abs=0.02) and drawn.min() < 20 and drawn.max() > 980
+@pytest.mark.parametrize(("how", "low", "high", "wanted"), [("middle", 100, 750, 0.86), ("high", 750, 999, 0.625)])
+def test_some_timesteps_are_drawn_more_often(how: str, low: int, high: int, wanted: float) -> None:
+    drawn = draw_timesteps(20_000, how, schedule(), torch.Generator().manual_seed(0))
+    share = float(((drawn >= low) & (drawn <= high)).float().mean())
+    assert share == pytest.approx(wanted, abs=0.02) and drawn.min() < 20 and drawn.max() > 980
 
 
 def test_an_error_beside_the_object_counts_less() -> None:

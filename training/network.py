@@ -179,10 +179,10 @@ def reworded(network: Network, tokenizer: Any, captions: list[str]) -> Network:
 
 
 def _reading(head: Any, width: int) -> Any:
-    """A head whose layer for words of that width is new."""
+    """A head whose layers for words of that width are new."""
     shape = {name: head.config[name] for name in ("patch", "features", "width", "depth")}
     made = GuideHead(**shape, words=width)
-    known = {name: weight for name, weight in head.state_dict().items() if not name.startswith("reading")}
+    known = {name: weight for name, weight in head.state_dict().items() if not name.startswith(("reading", "tone"))}
     made.load_state_dict(made.state_dict() | known)
     return made
 

@@ -49,12 +49,14 @@ from training.network import (
 from training.perceptual import PerceptualLoss
 from training.pictures import Renders, read_renders
 from training.sheets import guided_sheet
+from training.tone import fit_tone
 from training.validation import Validation, autocast
 from training.vocabulary import train_tokenizer, world_captions
 from training.world.captions import caption
 
 REPORT = 50  # steps between two lines of the log
 CAPTIONS = 512  # from which a new network learns how captions differ
+TONE_BATCH = 32
 WARM_UP = 200  # steps over which the learning rates rise
 MUON = ("unet.down", "unet.mid", "unet.up")  # the rest reads and writes pixels, time and words
 SIGMA_LEAST = 0.25  # noise below which an error counts no more: there is little left to draw
@@ -74,6 +76,7 @@ class Plan:
     init: Path | None = None
     text: Path | None = None
     new_words: bool = False
+    tone: int = 6400
     shape: Shape = field(default_factory=Shape)
     max_tokens: int = 56
     batch: int = 16
@@ -213,9 +216,12 @@ def _new_network(plan: Plan, renders: Renders) -> Network:
     tokenizer = train_tokenizer([*said, *world_captions()])  # of what was rendered and what the world may still hold
     heard = said[:: max(1, len(said) // CAPTIONS)]
     if plan.init is not None:
-        return reworded(load(plan.init), tokenizer, heard)
-    network = create(_text_encoder(plan, tokenizer), tokenizer, plan.shape)
-    centre_words(network, heard)
+        network = reworded(load(plan.init), tokenizer, heard)
+    else:
+        network = create(_text_encoder(plan, tokenizer), tokenizer, plan.shape)
+        centre_words(network, heard)
+    examples = Examples(renders.of("train"), TONE_BATCH, network.size, seed=plan.seed)
+    fit_tone(network, map(examples.batch, range(plan.tone // TONE_BATCH)))
     return network
 
 
@@ -487,6 +493,7 @@ def parse(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--init", type=Path, help="a prior's folder to begin with, such as distill/embedded")
     parser.add_argument("--text", type=Path, help="a prior's folder whose text encoder a new network takes")
     parser.add_argument("--new-words", action="store_true", help="--init learns words anew, those of --data")
+    parser.add_argument("--tone", type=int, default=Plan.tone, help="pictures that tell the tone of new words")
     parser.add_argument("--size", type=int, default=Shape.size, help="pixels of a new network's pictures")
     parser.add_argument("--patch", type=int, default=Shape.patch, help="pixels of a patch of its UNet")
     parser.add_argument("--channels", type=_numbers, default=Shape.channels, help="its widths: 64,128,256")

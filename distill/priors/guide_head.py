@@ -8,7 +8,11 @@ noise; the best linear estimate of x_0 from x_t shrinks each band by itself (Wie
 
     x̂ = g + u Σ_b α S² f_b / (α² S² f_b + σ² n_b) · band_b(u (x_t − α g))        v̂ = (α x_t − x̂) / σ
 
-with S the largest s of a picture and u = s / S. The networks only add what it lacks, in units of how far x_0 is known
+with S the largest s of a picture and u = s / S. Words move the mean: gold is darker than its flat colour and brighter
+where it faces the camera, chalk is neither. So g is the guide and a tone, linear in what the text encoder says and in a
+few features of each pixel (`tone_features`), which least squares find before training begins (training/tone.py).
+
+The networks only add what it lacks, in units of how far x_0 is known
 at that noise, as EDM scales its output (Karras et al. 2022, arXiv 2206.00364), with a mean and a variance for every
 pixel:
 
@@ -29,10 +33,11 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-from distill.controls import GUIDE_CHANNELS, spread
+from distill.controls import GUIDE_CHANNELS, KNOWN, MOST, NORMALS, PICTURE, spread
 
 LEVEL_WIDTH = 64  # of the noise level's embedding
 SIGMA_LEAST = 0.02  # v of the closed form has a σ below it
+TONE_FEATURES = 8
 SEEN = 3 + GUIDE_CHANNELS  # channels that the UNet sees of a pixel: x_t and its guide
 # Shares of s² in the bands of the residual between a guide and its photograph, fine to coarse, the rest last: of its
 # light, and of each of its colours. Measured on the world's renders at 128 pixels.
@@ -54,12 +59,15 @@ class GuideHead(ModelMixin, ConfigMixin):
     ) -> None:
         super().__init__()
         self.reading = nn.Linear(words, LEVEL_WIDTH) if words else None
+        self.tone = nn.Linear(words, 3 * TONE_FEATURES) if words else None
         self.level = nn.Sequential(nn.Linear(2, LEVEL_WIDTH), nn.SiLU(), nn.Linear(LEVEL_WIDTH, LEVEL_WIDTH))
         self.conv_in = nn.Conv2d(3 + features + 3 + SEEN, width, 3, padding=1)
         self.blocks = nn.ModuleList(ModulatedBlock(width) for _ in range(depth))
         self.conv_out = nn.Conv2d(width, 3, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
+        for layer in (self.conv_out, self.tone):
+            if layer is not None:
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(
         self, call: Callable[[Tensor], Tensor], x_t: Tensor, alpha: Tensor, sigma: Tensor, controls: Tensor,
@@ -74,7 +82,8 @@ class GuideHead(ModelMixin, ConfigMixin):
         pixels, seen = F.pixel_shuffle(x_t, patch), 2 * controls - 1
         level, variance = (alpha.float(), sigma.float()), spread(controls[:, 3:4].float())
         with torch.autocast(x_t.device.type, enabled=False):
-            closed = closed_form(pixels.float(), *level, seen[:, :3].float(), variance)
+            guide = seen[:, :3].float() + self._toned(controls.float(), hidden.float())
+            closed = closed_form(pixels.float(), *level, guide, variance)
         coarse = F.pixel_shuffle(call(F.pixel_unshuffle(torch.cat([pixels, seen], dim=1), patch)), patch)
 
         h = self.conv_in(torch.cat([coarse, closed.to(x_t.dtype), pixels, seen], dim=1))
@@ -85,6 +94,25 @@ class GuideHead(ModelMixin, ConfigMixin):
             h = block(h, modulation)
         correction = coarse[:, :3].float() + self.conv_out(F.silu(h)).float()
         return F.pixel_unshuffle(closed + uncertainty(*level, variance) * correction, patch).to(x_t.dtype)
+
+
+    def _toned(self, controls: Tensor, hidden: Tensor) -> Tensor | float:
+        """What words add to the guide, [B, 3, H, H]."""
+        if self.tone is None:
+            return 0.0
+        weights = F.linear(hidden.mean(dim=1), self.tone.weight.float(), self.tone.bias.float())
+        features = tone_features(controls)
+        return torch.einsum("bck,bkhw->bchw", weights.unflatten(1, (3, TONE_FEATURES)), features)
+
+
+def tone_features(controls: Tensor) -> Tensor:
+    """[B, 8, H, H] of guides [B, 7, H, H], each in units of how unsure the guide is, s / √.5: one everywhere and on the
+    body, the guide's colours, its light squared, how far the surface faces up and to the camera."""
+    unsure, seen = (spread(controls[:, KNOWN]) / MOST).sqrt(), 2 * controls - 1
+    colors, normals = seen[:, PICTURE], seen[:, NORMALS]
+    there = normals.square().sum(dim=1, keepdim=True).clamp(max=1)
+    light = colors.mean(dim=1, keepdim=True).square()
+    return unsure * torch.cat([torch.ones_like(there), there, colors, light, normals[:, 1:]], dim=1)
 
 
 def uncertainty(alpha: Tensor, sigma: Tensor, variance: Tensor) -> Tensor:

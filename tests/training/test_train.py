@@ -41,7 +41,7 @@ def tiny_prior(shard: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("prior")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "world_captions", lambda: ["a photo of a disc"])  # the world's things take long to make
-        shape = ["--size", "32", "--channels", "32,64", "--head", "2,8,1", "--max-tokens", "24"]
+        shape = ["--size", "32", "--channels", "32,64", "--head", "2,8,1", "--max-tokens", "24", "--tone", "64"]
         plan = parse([*arguments(shard, out), *shape])
         renders = module.read_renders(plan.data)
         torch.manual_seed(0)

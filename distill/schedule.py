@@ -49,6 +49,14 @@ class NoiseSchedule:
         """sigma_t as [B, 1, 1, 1]."""
         return self.sigmas[t].view(-1, 1, 1, 1)
 
+    def timestep(self, alpha: Tensor, sigma: Tensor) -> Tensor:
+        """The timestep [B] with that ratio of alpha to sigma [B, 1, 1, 1], between the integers where it lies there."""
+        ratios = (self.sigmas.double() / self.alphas.double()).log()
+        wanted = (sigma.double() / alpha.double()).log().flatten().clamp(ratios[0], ratios[-1])
+        after = torch.searchsorted(ratios, wanted).clamp(1, len(self) - 1)
+        share = (wanted - ratios[after - 1]) / (ratios[after] - ratios[after - 1])
+        return (after - 1 + share).float()
+
     def add_noise(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t for x and noise [B, C, h, w]."""
         return self.alpha(t) * x + self.sigma(t) * noise

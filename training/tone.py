@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from distill.priors.guide_head import TONE_FEATURES, tone_features
+from distill.priors.text import bag_of_words
 from training.examples import Batch
 from training.network import Network
 
@@ -32,7 +33,7 @@ def fit_tone(network: Network, batches: Iterable[Batch]) -> None:
     normal: Tensor | float = 0.0
     wanted: Tensor | float = 0.0
     for batch in batches:
-        words = F.pad(network.text_encoder(input_ids=network.tokens(batch.captions))[0].mean(dim=1), (0, 1), value=1.0)
+        words = F.pad(bag_of_words(network.text_encoder, network.tokens(batch.captions)), (0, 1), value=1.0)
         features = tone_features(batch.guides).flatten(2)
         residual = (batch.pictures - (2 * batch.guides[:, :3] - 1)).flatten(2)
         squares = torch.einsum("bkp,blp->bkl", features, features) / features.shape[-1]

@@ -39,11 +39,14 @@ from training.network import (
     Shape,
     centre_words,
     create,
+    grow,
     load,
     load_text,
+    load_unet,
     new_text_encoder,
     reworded,
     schedule,
+    spread_reading,
     with_vocabulary,
 )
 from training.perceptual import PerceptualLoss
@@ -74,6 +77,7 @@ class Plan:
     minutes: float
     total_minutes: float
     init: Path | None = None
+    grow: Path | None = None
     text: Path | None = None
     new_words: bool = False
     tone: int = 6400
@@ -217,18 +221,21 @@ def _new_network(plan: Plan, renders: Renders) -> Network:
     heard = said[:: max(1, len(said) // CAPTIONS)]
     if plan.init is not None:
         network = reworded(load(plan.init), tokenizer, heard)
+    elif plan.grow is not None:
+        network = grow(load_unet(plan.grow), _text_encoder(plan.grow, tokenizer, plan), tokenizer, plan.shape)
+        spread_reading(network, heard)
     else:
-        network = create(_text_encoder(plan, tokenizer), tokenizer, plan.shape)
+        network = create(_text_encoder(plan.text, tokenizer, plan), tokenizer, plan.shape)
         centre_words(network, heard)
     examples = Examples(renders.of("train"), TONE_BATCH, network.size, seed=plan.seed)
     fit_tone(network, map(examples.batch, range(plan.tone // TONE_BATCH)))
     return network
 
 
-def _text_encoder(plan: Plan, tokenizer: CLIPTokenizer) -> Any:
-    if plan.text is None:
+def _text_encoder(folder: Path | None, tokenizer: CLIPTokenizer, plan: Plan) -> Any:
+    if folder is None:
         return new_text_encoder(tokenizer, plan.max_tokens)
-    encoder, before = load_text(plan.text)
+    encoder, before = load_text(folder)
     return with_vocabulary(encoder, before, tokenizer, plan.max_tokens)
 
 
@@ -316,7 +323,7 @@ class Loss:
         noises = torch.randn(x.shape, generator=self._generator).to(self._device)
         level, x_t = (noise.alpha(t), noise.sigma(t)), noise.add_noise(x, t, noises)
         with autocast(self._device):
-            v = self._velocity(x_t, t, level, self._network.tokens(batch.captions).to(self._device), guides)
+            v = self._velocity(x_t, level, self._network.tokens(batch.captions).to(self._device), guides)
         clean = F.pixel_shuffle(level[0] * x_t - level[1] * v.float(), patch)
         errors = (clean - pictures).square() * certainty(guides) / level[1].clamp(min=SIGMA_LEAST) ** 2
         return errors.mean() + self._plan.perceptual * self._seen(clean, pictures, level[1].flatten())
@@ -491,11 +498,13 @@ def parse(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--minutes", type=float, required=True, help="how long this call trains")
     parser.add_argument("--total-minutes", type=float, help="of all calls together, for the learning rate's fall")
     parser.add_argument("--init", type=Path, help="a prior's folder to begin with, such as distill/embedded")
+    parser.add_argument("--grow", type=Path, help="a text-to-image prior's folder that a guided one grows from")
     parser.add_argument("--text", type=Path, help="a prior's folder whose text encoder a new network takes")
     parser.add_argument("--new-words", action="store_true", help="--init learns words anew, those of --data")
     parser.add_argument("--tone", type=int, default=Plan.tone, help="pictures that tell the tone of new words")
     parser.add_argument("--size", type=int, default=Shape.size, help="pixels of a new network's pictures")
     parser.add_argument("--patch", type=int, default=Shape.patch, help="pixels of a patch of its UNet")
+    parser.add_argument("--reduce", type=int, default=Shape.reduce, help="it sees means of so many pixels squared")
     parser.add_argument("--channels", type=_numbers, default=Shape.channels, help="its widths: 64,128,256")
     parser.add_argument("--attention", type=int, default=Shape.attention, help="its level from which it reads words")
     parser.add_argument("--head", type=_numbers, default=(Shape.features, Shape.width, Shape.depth),
@@ -518,8 +527,8 @@ def parse(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--every", type=float, default=15.0, help="minutes between checkpoints")
     values = vars(parser.parse_args(arguments))
     values["data"] = tuple(values["data"])
-    shape = [values.pop(name) for name in ("size", "patch", "channels", "attention", "head")]
-    values["shape"] = Shape(*shape[:4], *shape[4])
+    shape = [values.pop(name) for name in ("size", "patch", "channels", "attention", "head", "reduce")]
+    values["shape"] = Shape(*shape[:4], *shape[4], reduce=shape[5])
     values["total_minutes"] = values["total_minutes"] or values["minutes"]
     return Plan(**values)
 

@@ -72,7 +72,7 @@ class Validation:
         for part in torch.arange(len(self)).split(32):
             level = noise.alpha(t[part]), noise.sigma(t[part])
             with autocast(self._device):
-                v = network.velocity(x_t[part], t[part], level, tokens[part], guides[part]).float()
+                v = network.velocity(x_t[part], level, tokens[part], guides[part]).float()
             errors.append((weight[part] * (v - wanted[part]).square()).mean(dim=(1, 2, 3)))
         network.unet.train()
         return float(torch.cat(errors).mean())

@@ -18,6 +18,10 @@ pixel:
 
     v = v̂ + s / √(α² s² + σ²) · (UNet + r)
 
+A UNet that draws from words alone, at half the resolution, can be grown into such a prior: it sees the picture's means
+of 2 x 2 pixels, at the noise that they have (σ / 2), and where nothing is known its own clean picture takes the closed
+form's place at that scale.
+
 r comes from the head, which sees pixels where the UNet sees patches, and the words: what gold or chalk does to a
 colour is the same everywhere, and is learnt here sooner than through the UNet. Both begin at zero: a prior that has
 learnt nothing is the closed form. (docs/decisions/the-guide.md)
@@ -35,6 +39,7 @@ from torch import Tensor, nn
 
 from distill.controls import GUIDE_CHANNELS, KNOWN, MOST, NORMALS, PICTURE, spread
 
+Call = Callable[[Tensor, Tensor, Tensor], Tensor]  # the UNet at a noise level, given by alpha and sigma [B, 1, 1, 1]
 LEVEL_WIDTH = 64  # of the noise level's embedding
 SIGMA_LEAST = 0.02  # v of the closed form has a σ below it
 TONE_FEATURES = 8
@@ -49,14 +54,16 @@ OPPONENT = ((3**-0.5,) * 3, (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 
 
 class GuideHead(ModelMixin, ConfigMixin):
     """`patch` p: the UNet's pixels are p x p of the picture's; `features`: what it hands on beside its v, a pixel;
-    `width` and `depth` of the full-resolution blocks; `words`: channels of the text encoder's states, None for a head
-    that does not read.
+    `width` and `depth` of the full-resolution blocks; `words`: channels of the text encoder's embeddings, None for a
+    head that does not read; `reduce` r: the UNet sees and draws means of r x r pixels; `grown`: its first three
+    channels are the v of a picture that it draws from words alone.
     """
 
     @register_to_config
     def __init__(
-        self, patch: int = 4, features: int = 8, width: int = 16, depth: int = 2, words: int | None = None
-    ) -> None:
+        self, patch: int = 4, features: int = 8, width: int = 16, depth: int = 2, words: int | None = None,
+        reduce: int = 1, grown: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.reading = nn.Linear(words, LEVEL_WIDTH) if words else None
         self.tone = nn.Linear(words, 3 * TONE_FEATURES) if words else None
@@ -70,39 +77,85 @@ class GuideHead(ModelMixin, ConfigMixin):
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(
-        self, call: Callable[[Tensor], Tensor], x_t: Tensor, alpha: Tensor, sigma: Tensor, controls: Tensor,
-        hidden: Tensor,
-    ) -> Tensor:  # fmt: skip
+        self, call: Call, x_t: Tensor, alpha: Tensor, sigma: Tensor, controls: Tensor, words: Tensor
+    ) -> Tensor:
         """v [B, 3p², h, w] for x_t of that shape at alpha and sigma [B, 1, 1, 1].
 
-        `call` runs the UNet: [B, 10p², h, w] → [B, (3 + features) p², h, w]. controls: guides [B, 7, H, H] in 0..1,
-        H = p h. hidden: the text encoder's states [B, L, words].
+        `call` runs the UNet at a noise level: [B, 10 (p / r)², h, w] → [B, `count_made` (p / r)², h, w]. controls:
+        guides [B, 7, H, H] in 0..1, H = p h. words: the prompts' bags of words [B, words].
         """
-        patch = self.config["patch"]
+        patch, dtype = self.config["patch"], x_t.dtype
         pixels, seen = F.pixel_shuffle(x_t, patch), 2 * controls - 1
-        level, variance = (alpha.float(), sigma.float()), spread(controls[:, 3:4].float())
+        level, variance = (alpha.float(), sigma.float()), spread(controls[:, KNOWN].float())
         with torch.autocast(x_t.device.type, enabled=False):
-            guide = seen[:, :3].float() + self._toned(controls.float(), hidden.float())
+            guide = seen[:, PICTURE].float() + self._toned(controls.float(), words.float())
             closed = closed_form(pixels.float(), *level, guide, variance)
-        coarse = F.pixel_shuffle(call(F.pixel_unshuffle(torch.cat([pixels, seen], dim=1), patch)), patch)
+        drawn, coarse = self._ask(call, pixels, seen, level)
+        own = self._own_picture(drawn, pixels.float(), closed, level, variance)
 
-        h = self.conv_in(torch.cat([coarse, closed.to(x_t.dtype), pixels, seen], dim=1))
-        modulation = self.level(torch.cat([alpha, sigma], dim=1).flatten(1).to(x_t.dtype))
+        h = self.conv_in(torch.cat([coarse.to(dtype), (closed + own).to(dtype), pixels, seen], dim=1))
+        modulation = self.level(torch.cat([alpha, sigma], dim=1).flatten(1).to(dtype))
         if self.reading is not None:
-            modulation = modulation + self.reading(hidden.mean(dim=1).to(x_t.dtype))
+            modulation = modulation + self.reading(words.to(dtype))
         for block in self.blocks:
             h = block(h, modulation)
         correction = coarse[:, :3].float() + self.conv_out(F.silu(h)).float()
-        return F.pixel_unshuffle(closed + uncertainty(*level, variance) * correction, patch).to(x_t.dtype)
+        return F.pixel_unshuffle(closed + own + uncertainty(*level, variance) * correction, patch).to(dtype)
+
+    @property
+    def count_made(self) -> int:
+        """Channels that the UNet makes of each of its pictures' pixels."""
+        return (6 if self.config["grown"] else 3) + self.config["features"]
+
+    def _ask(
+        self, call: Call, pixels: Tensor, seen: Tensor, level: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor | None, Tensor]:
+        """The v of the UNet's own picture [B, 3, H / r, H / r] if it is a grown one, and what else it makes
+        [B, 3 + features, H, H]."""
+        patch, reduce = self.config["patch"], self.config["reduce"]
+        scale, alpha, sigma = reduced_level(*level, reduce)
+        small = torch.cat([(F.avg_pool2d(pixels, reduce) * scale).to(seen.dtype), F.avg_pool2d(seen, reduce)], dim=1)
+        made = call(F.pixel_unshuffle(small, patch // reduce), alpha, sigma)
+        made = F.pixel_shuffle(made, patch // reduce)
+        drawn, rest = (made[:, :3], made[:, 3:]) if self.config["grown"] else (None, made)
+        return drawn, _enlarged(rest, reduce)
+
+    def _own_picture(
+        self, drawn: Tensor | None, pixels: Tensor, closed: Tensor, level: tuple[Tensor, Tensor], variance: Tensor
+    ) -> Tensor | float:
+        """What v changes by where the UNet's own clean picture stands for the closed form's, the more the less is
+        known, [B, 3, H, H]."""
+        if drawn is None:
+            return 0.0
+        alpha, sigma = level
+        reduce = self.config["reduce"]
+        scale, small_alpha, small_sigma = reduced_level(alpha, sigma, reduce)
+        own = small_alpha * scale * F.avg_pool2d(pixels, reduce) - small_sigma * drawn.float()
+        form = F.avg_pool2d(alpha * pixels - sigma * closed, reduce)
+        difference = F.avg_pool2d(variance / MOST, reduce) * (form - own)
+        return _enlarged(difference, reduce) / sigma.clamp(min=SIGMA_LEAST)
 
 
-    def _toned(self, controls: Tensor, hidden: Tensor) -> Tensor | float:
+    def _toned(self, controls: Tensor, words: Tensor) -> Tensor | float:
         """What words add to the guide, [B, 3, H, H]."""
         if self.tone is None:
             return 0.0
-        weights = F.linear(hidden.mean(dim=1), self.tone.weight.float(), self.tone.bias.float())
+        weights = F.linear(words, self.tone.weight.float(), self.tone.bias.float())
         features = tone_features(controls)
         return torch.einsum("bck,bkhw->bchw", weights.unflatten(1, (3, TONE_FEATURES)), features)
+
+
+def reduced_level(alpha: Tensor, sigma: Tensor, reduce: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What means of r x r pixels of x_t are to be multiplied by to be a noised picture again, with alpha² + sigma² = 1,
+    and its alpha and sigma: white noise is weaker by r in them."""
+    scale = (alpha**2 + (sigma / reduce) ** 2).rsqrt()
+    return scale, scale * alpha, scale * sigma / reduce
+
+
+def _enlarged(pictures: Tensor, times: int) -> Tensor:
+    if times == 1:
+        return pictures
+    return F.interpolate(pictures, scale_factor=times, mode="bilinear", align_corners=False)
 
 
 def tone_features(controls: Tensor) -> Tensor:

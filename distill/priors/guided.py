@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from distill.controls import GUIDE_CHANNELS, blank_guide
 from distill.prior import PromptEmbeds
-from distill.priors.guide_head import GuideHead
+from distill.priors.guide_head import Call, GuideHead
 from distill.priors.loading import PriorError, load_model
 from distill.priors.options import PriorOptions, prepare
 from distill.priors.space import resize
@@ -33,9 +33,9 @@ class Guided:
         # Around the UNet, which is compiled by itself.
         self._options = replace(options, compile=False)
         self._use(dtype)
-        patch, features = self.head.config["patch"], self.head.config["features"]
-        self._patch, self.channels = patch, 3 * patch**2
-        wanted = {"in_channels": (3 + GUIDE_CHANNELS) * patch**2, "out_channels": (3 + features) * patch**2}
+        self.patch = patch = self.head.config["patch"]
+        self.channels, own = 3 * patch**2, patch // self.head.config["reduce"]
+        wanted = {"in_channels": (3 + GUIDE_CHANNELS) * own**2, "out_channels": self.head.count_made * own**2}
         if words := self.head.config["words"]:
             wanted["cross_attention_dim"] = words
         wrong = {key: unet[key] for key, number in wanted.items() if unet[key] != number}
@@ -53,12 +53,13 @@ class Guided:
         self._use(torch.float32)
 
     def predict(
-        self, call: Callable[[Tensor], Tensor], x_t: Tensor, alpha: Tensor, sigma: Tensor, embeds: PromptEmbeds
+        self, call: Call, x_t: Tensor, alpha: Tensor, sigma: Tensor, embeds: PromptEmbeds
     ) -> Tensor:
         """v like x_t [B, C, h, w] under its controls, guides [B, 7, H, H] of any size, or none; see
         `GuideHead.forward`."""
         guides = embeds.controls
-        side = x_t.shape[-1] * self._patch
+        assert embeds.pooled is not None
+        side = x_t.shape[-1] * self.patch
         if guides is None:
             guides = blank_guide(len(x_t), side)
         if guides.shape[1] != GUIDE_CHANNELS:
@@ -66,4 +67,4 @@ class Guided:
                 f"a guide has {GUIDE_CHANNELS} channels (distill/controls.py), PromptEmbeds.controls has "
                 f"{guides.shape[1]}"
             )
-        return self.head(call, x_t, alpha, sigma, resize(guides.to(x_t), side), embeds.hidden)
+        return self.head(call, x_t, alpha, sigma, resize(guides.to(x_t), side), embeds.pooled)

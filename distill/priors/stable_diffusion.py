@@ -27,7 +27,7 @@ from distill.priors.loading import PriorError, load_model, require_parts
 from distill.priors.options import PriorOptions
 from distill.priors.scheduler import read_diffusion
 from distill.priors.space import PixelSpace, Space
-from distill.priors.text import pad_tokens
+from distill.priors.text import bag_of_words, pad_tokens
 from distill.style import PromptStyle
 
 
@@ -113,7 +113,9 @@ class StableDiffusion(DiffusersPrior):
         if self._text_encoder is None:
             raise RuntimeError(f"{self.name}: the text encoder was freed; embed all prompts before")
         tokens, _ = pad_tokens(self._tokenizer, prompts, self.style.max_tokens, self.name)
-        return PromptEmbeds(self._text_encoder(tokens.to(self.device))[0])
+        tokens = tokens.to(self.device)
+        pooled = bag_of_words(self._text_encoder, tokens) if self.guided else None
+        return PromptEmbeds(self._text_encoder(tokens)[0], pooled)
 
     def free_text_encoder(self) -> None:
         self._text_encoder = None
@@ -121,12 +123,16 @@ class StableDiffusion(DiffusersPrior):
             torch.cuda.empty_cache()
 
     def _forward(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor:
-        def call(pixels: Tensor, **beside: Any) -> Tensor:
-            return self._call(pixels, t, embeds.hidden, return_dict=False, **beside)[0]
+        def call(pixels: Tensor, time: Tensor, **beside: Any) -> Tensor:
+            return self._call(pixels, time, embeds.hidden, return_dict=False, **beside)[0]
 
-        if self.guided:
-            return self.guided.predict(call, x_t, self.schedule.alpha(t), self.schedule.sigma(t), embeds)
-        return call(x_t, **(self.controlnets.residuals(x_t, t, embeds) if self.controlnets else {}))
+        if not self.guided:
+            return call(x_t, t, **(self.controlnets.residuals(x_t, t, embeds) if self.controlnets else {}))
+
+        def call_at(pixels: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+            return call(pixels, self.schedule.timestep(alpha, sigma))
+
+        return self.guided.predict(call_at, x_t, self.schedule.alpha(t), self.schedule.sigma(t), embeds)
 
     def _to_float32(self) -> None:
         super()._to_float32()

@@ -20,7 +20,7 @@ from distill.priors.guide_head import (
 )
 
 SIZE = 32
-WORDS = torch.zeros(2, 5, 6)
+WORDS = torch.zeros(2, 6)
 
 
 def level(alpha: float, count: int = 2) -> tuple[Tensor, Tensor]:
@@ -107,7 +107,7 @@ def test_an_untrained_network_is_the_closed_form() -> None:
     x_t, controls, (alpha, sigma) = noise(2, 48, 8, 8), blank_guide(2, SIZE), level(0.7)
     seen: list[Tensor] = []
 
-    def call(pixels: Tensor) -> Tensor:
+    def call(pixels: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
         seen.append(pixels)
         return torch.cat([torch.zeros(2, 48, 8, 8), noise(2, 32, 8, 8)], dim=1)
 
@@ -125,7 +125,7 @@ def test_what_is_added_counts_as_much_as_is_uncertain() -> None:
     controls[:, 3, :, : SIZE // 2] = 1.0
     x_t = noise(2, 48, 8, 8)
     without, with_ones = (
-        F.pixel_shuffle(head(lambda _, k=k: torch.full((2, 80, 8, 8), k), x_t, alpha, sigma, controls, WORDS), 4)
+        F.pixel_shuffle(head(lambda *_, k=k: torch.full((2, 80, 8, 8), k), x_t, alpha, sigma, controls, WORDS), 4)
         for k in (0.0, 1.0)
     )
     scale = uncertainty(alpha, sigma, spread(controls[:, 3:4])).expand(-1, 3, -1, -1)
@@ -143,8 +143,8 @@ def test_words_act_at_every_pixel(words: int | None) -> None:
     said = WORDS.index_fill(0, torch.tensor([1]), 1.0)
     x_t, controls, (alpha, sigma) = noise(2, 48, 8, 8), blank_guide(2, SIZE), level(0.7)
     first, other = (
-        F.pixel_shuffle(head(lambda _: torch.zeros(2, 80, 8, 8), x_t, alpha, sigma, controls, hidden), 4)
-        for hidden in (WORDS, said)
+        F.pixel_shuffle(head(lambda *_: torch.zeros(2, 80, 8, 8), x_t, alpha, sigma, controls, bag), 4)
+        for bag in (WORDS, said)
     )
     assert torch.equal(first[0], other[0])
     if words is None:

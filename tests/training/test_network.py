@@ -41,7 +41,7 @@ def velocity(network: Network, captions: list[str], guides: torch.Tensor | None 
     x_t = torch.randn(len(captions), 48, 8, 8, generator=generator)
     seen = torch.rand(len(captions), 7, 32, 32, generator=generator) if guides is None else guides
     with torch.no_grad():
-        return network.velocity(x_t, t, (noise.alpha(t), noise.sigma(t)), network.tokens(captions), seen)
+        return network.velocity(x_t, (noise.alpha(t), noise.sigma(t)), network.tokens(captions), seen)
 
 
 def test_words_and_guides_act() -> None:

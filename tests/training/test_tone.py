@@ -52,7 +52,7 @@ def velocity_at_most_noise(network: Network, captions: list[str], guides: torch.
     level = noise.alpha(t), noise.sigma(t)
     x_t = torch.randn(len(captions), 48, 8, 8, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        v = network.velocity(x_t, t, level, network.tokens(captions), guides)
+        v = network.velocity(x_t, level, network.tokens(captions), guides)
     return torch.nn.functional.pixel_shuffle(level[0] * x_t - level[1] * v, 4)
 
 

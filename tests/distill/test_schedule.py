@@ -22,6 +22,15 @@ def test_alpha_and_sigma_keep_the_variance() -> None:
     assert torch.allclose(noise_schedule.alphas**2 + noise_schedule.sigmas**2, torch.ones(1000), atol=1e-6)
 
 
+def test_a_noise_level_has_a_timestep_between_the_integers() -> None:
+    noise_schedule, t = schedule(), torch.tensor([3, 500, 990])
+    alpha, sigma = noise_schedule.alpha(t), noise_schedule.sigma(t)
+    assert torch.allclose(noise_schedule.timestep(alpha, sigma), t.float(), atol=0.01)
+    between = noise_schedule.timestep(2 * alpha, sigma)  # half the noise for the same picture
+    assert (between < t).all() and not torch.equal(between, between.round())
+    assert noise_schedule.timestep(torch.ones(1, 1, 1, 1), torch.full((1, 1, 1, 1), 1e-9)).tolist() == [0.0]
+
+
 def test_every_parametrization_gives_the_same_noise() -> None:
     noise_schedule, x, noise, t, x_t = noised()
     alpha, sigma = noise_schedule.alpha(t), noise_schedule.sigma(t)

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+from distill.controls import blank_guide
 from distill.load import EMBEDDED
+from distill.priors.guide_head import reduced_level
 from training.network import (
     WORD_GAIN,
     Network,
     Shape,
     centre_words,
     create,
+    grow,
     load,
     load_text,
     new_text_encoder,
@@ -127,3 +132,29 @@ def test_the_schedule_is_the_embedded_priors() -> None:
     from distill.load import load_prior
 
     assert torch.allclose(schedule().alphas, load_prior("embedded", "cpu").schedule.alphas)
+
+
+def test_a_grown_network_draws_without_a_guide_what_it_grew_from() -> None:
+    """Its means of 2 x 2 pixels are the old one's clean picture at the noise that they have."""
+    torch.manual_seed(0)
+    tokenizer = train_tokenizer(CAPTIONS * 20)
+    encoder = new_text_encoder(tokenizer, 48, 64, 2)
+    old = create(encoder, tokenizer, SMALL).unet
+    plain = UNet2DConditionModel.from_config(old.config, in_channels=48, out_channels=48, sample_size=4)
+    network = grow(plain, encoder, tokenizer, Shape(size=32, patch=8, features=2, width=8, depth=1, reduce=2))
+    assert network.size == 32 and network.head.config["grown"] and dict(network.unet.config)["in_channels"] == 160
+    with torch.no_grad():
+        network.unet.conv_in.weight[:, 48:] = 0  # what it makes of a blank guide is new
+    noise, t, tokens = schedule(), torch.tensor([400, 900]), network.tokens(CAPTIONS)
+    level = noise.alpha(t), noise.sigma(t)
+    x_t = torch.randn(2, 192, 4, 4, generator=torch.Generator().manual_seed(0))
+    scale, alpha, sigma = reduced_level(*level, 2)
+    small = F.pixel_unshuffle(F.avg_pool2d(F.pixel_shuffle(x_t, 8), 2) * scale, 4)
+    with torch.no_grad():
+        v = network.velocity(x_t, level, tokens, blank_guide(2, 32))
+        drawn = plain(small, noise.timestep(alpha, sigma), encoder(input_ids=tokens)[0], return_dict=False)[0]
+    means = F.avg_pool2d(F.pixel_shuffle(level[0] * x_t - level[1] * v, 8), 2)
+    wanted = F.pixel_shuffle(alpha * small - sigma * drawn, 4)
+    middle = (slice(None), slice(None), slice(2, -2), slice(2, -2))
+    coarse = F.avg_pool2d(means[middle], 4) - F.avg_pool2d(wanted[middle], 4)  # enlarging smooths single pixels
+    assert coarse.abs().max() < 0.15 * float(wanted.std())

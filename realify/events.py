@@ -15,6 +15,10 @@ class Stopped(Exception):
     """Raised by a pipeline that was asked to stop, once its checkpoint is on disk."""
 
 
+class Advice(UserWarning):
+    """A warning that the user of a job should read; those of other kinds are a library's, and for the log."""
+
+
 @dataclass(frozen=True)
 class Event:
     """`step` of `total` in `stage` is done; `seconds_left` is the whole job's (None: not known yet).

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from distill.stage_plan import StagePlan
 from realify.bake import bake
 from realify.checkpoint import discard_checkpoint, load_checkpoint
 from realify.contact_sheet import write_contact_sheet
-from realify.events import Event
+from realify.events import Advice, Event
 from realify.export import write_body, write_glb
 from realify.photographs import count_pictures
 from realify.remesh import clean_body
@@ -104,7 +104,8 @@ def run(
     prior = _load_prior(load, tools)
     plans = _plan(prior, tools)
     prompts = PromptTable(prior, prompt)
-    tools.watch.warn(*sketch.warnings, *prompts.warnings, *prior.notes)
+    tools.watch.warn(*sketch.warnings, *prompts.warnings)
+    tools.watch.follow(prior.notes)
 
     body = _restore(checkpoint, tools) if checkpoint else _fit(sketch, tools)
     _distil(sketch, body, plans, prior, prompts, checkpoint, tools)
@@ -216,16 +217,25 @@ def _distil(
         stage.run(partial(tools.watch.after_step, stage, tools.renderer))
 
 
+def _tell(told: Sequence[warnings.WarningMessage], watch: Watch) -> None:
+    """Advice to the user, what libraries say to the log."""
+    for each in told:
+        if issubclass(each.category, Advice):
+            watch.warn(str(each.message))
+        else:
+            log.warning("%s", warnings.formatwarning(each.message, each.category, each.filename, each.lineno).strip())
+
+
 def _finish(sketch: Sketch, body: Body, prompt: str, tools: Tools) -> Result:
     """Even triangles, texture, files."""
     settings, watch = tools.settings, tools.watch
     output, folder = settings.output, watch.folder
     watch.begin("bake")
     with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", RuntimeWarning)
+        warnings.simplefilter("always")
         mesh = unwrap(clean_body(body.mesh(), output.faces), output.texture_size)
     watch.done("bake", 1)
-    watch.warn(*(str(warning.message) for warning in told))
+    _tell(told, watch)
     textures = bake(mesh, body.material, output.texture_size, tools.renderer, tools.device)
     watch.done("bake", 2)
 

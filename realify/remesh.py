@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import KDTree
 
+from realify.events import Advice
 from realify.mesh_measures import face_areas, face_volumes, is_closed_manifold, part_of_faces
 from sdf_fit.capped_child import ChildError, run_capped
 from sdf_fit.mesh import Mesh
@@ -24,6 +25,7 @@ CRUMB_SHARE = 0.005
 # Limits of the child process, a floor and a part for each face; measured: .07 ms and .6 kB a face.
 MEMORY_BYTES, MEMORY_BYTES_PER_FACE = 3 * 2**30, 4096
 SECONDS, SECONDS_PER_FACE = 60.0, 5e-4
+
 
 
 def clean_body(mesh: Mesh, face_budget: int) -> Mesh:
@@ -36,7 +38,7 @@ def clean_body(mesh: Mesh, face_budget: int) -> Mesh:
     Returns:
         A closed 2-manifold oriented outwards, far closer to the input than the new edges' length. Colours
         are those of the nearest input vertices. Where pymeshlab fails, the body comes back with its own
-        faces and a RuntimeWarning says why.
+        faces and an Advice says why.
 
     Raises:
         ValueError: the input is not closed and oriented, or the budget is too small.
@@ -52,7 +54,7 @@ def clean_body(mesh: Mesh, face_budget: int) -> Mesh:
     try:
         out = run_capped("realify.remesh:remesh_arrays", arrays, memory_bytes=memory_bytes, seconds=seconds)
     except ChildError as error:
-        warnings.warn(f"the body keeps its {len(body.faces)} faces: {error}", RuntimeWarning, stacklevel=2)
+        warnings.warn(f"the body keeps its {len(body.faces)} faces: {error}", Advice, stacklevel=2)
         return body
     colors = None
     if body.colors is not None:

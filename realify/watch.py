@@ -54,6 +54,8 @@ class Watch:
         self.settings, self.folder, self._should_stop = settings, folder, should_stop
         self._on_checkpoint = on_checkpoint
         self.warnings: list[str] = []
+        self._notes: list[str] = []
+        self._told = 0
         self._saved = time.monotonic()
         totals = {"read": 1, "fit": settings.fit.steps, "sds": settings.sds.steps}
         totals |= {"bridge": settings.bridge.steps, "sample": 0, "bake": 2, "export": 2}
@@ -87,6 +89,16 @@ class Watch:
             self.warnings += warnings
             self._ticker.warn(warnings)
 
+    def follow(self, notes: list[str]) -> None:
+        """Warns of what stands in a list (`Prior.notes`), now and after every step at which more does."""
+        self._notes, self._told = notes, 0
+        self._tell_notes()
+
+    def _tell_notes(self) -> None:
+        news = self._notes[self._told :]
+        self._told += len(news)
+        self.warn(*news)
+
     def after_step(self, run: Run, renderer: Rasterizer, loss: float) -> None:
         """A run's step is done; it may be saved where `Run.at_rest` says so. Raises Stopped."""
         preview = None
@@ -94,6 +106,7 @@ class Watch:
             preview = self.folder / "previews" / f"{run.name}-{run.step:06d}.png"
             write_preview(preview, run.body, renderer)
         self._ticker.tick(run.name, run.step, loss=loss, preview=preview)
+        self._tell_notes()
         if not run.at_rest():
             return
         stop = self._should_stop()

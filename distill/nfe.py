@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -9,6 +10,11 @@ import torch
 from torch import Tensor
 
 from distill.prior import Adapter, Prior, PromptEmbeds
+from distill.prior_gaussian import GaussianPrior
+from distill.rule import PromptBatch, Rule
+from distill.schedule import NoiseSchedule
+
+BACKWARD = 2  # what a backward pass costs beside a forward one
 
 
 @dataclass
@@ -18,6 +24,11 @@ class Count:
     evaluations: int = 0
     trainings: int = 0
     largest: int = 0
+
+    @property
+    def cost(self) -> int:
+        """In evaluations."""
+        return self.evaluations + (1 + BACKWARD) * self.trainings
 
     def see(self, pictures: int) -> None:
         self.evaluations += pictures
@@ -62,3 +73,15 @@ def counting(prior: Prior) -> tuple[Prior, Count]:
     """The prior, counted, and its count."""
     counted = CountingPrior(prior)
     return cast(Prior, counted), counted.count
+
+
+def count_step(rule: Rule[Any], shape: Sequence[int] = (3, 4, 4)) -> Count:
+    """What one step of a rule, with its constants, asks of a prior for one picture x [C, h, w]: counted, not claimed,
+    on a prior whose predictions are known in closed form."""
+    schedule = NoiseSchedule.from_alphas_cumprod(torch.linspace(0.999, 0.001, 1000))
+    plain = GaussianPrior(lambda prompt: torch.full(tuple(shape), float(len(prompt))), 0.5, schedule)
+    prior, count = counting(plain)
+    x = torch.zeros(1, *shape)
+    prompts = PromptBatch(*(plain.embed([text]) for text in ("target", "source", "", "negative")))
+    rule.step(rule.init(prior), prior, x, torch.tensor([500]), torch.ones_like(x), prompts)
+    return count

@@ -1,20 +1,15 @@
 """docs/rules.md, written from the code: `python -m distill.rules_page > docs/rules.md`.
 
-What a step costs is counted, not claimed: one step of each rule on a prior whose predictions are known in closed
-form.
+What a step costs is counted, not claimed (distill/nfe.py).
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from distill.dds import DDS
-from distill.nfe import Count, counting
-from distill.prior_gaussian import GaussianPrior
-from distill.rule import PromptBatch
+from distill.nfe import count_step
 from distill.rules import RULES, make_rule
-from distill.schedule import NoiseSchedule
 from distill.style import RuleDefaults
 
 SHAPE = (3, 4, 4)
@@ -45,7 +40,8 @@ def page() -> str:
 
 
 def _row(name: str) -> str:
-    count, rule = _counted(name)
+    rule = DDS(torch.zeros(1, *SHAPE)) if RULES[name].edits else make_rule(name, RuleDefaults())
+    count = count_step(rule, SHAPE)
     doc = (type(rule).__doc__ or "").split("\n\n")[0]
     formula = " ".join(doc.split()).replace("|", "\\|").split(". ")[0].rstrip(".")
     trains = "LoRA" if count.trainings else "no"
@@ -53,18 +49,6 @@ def _row(name: str) -> str:
     entry = RULES[name]
     cells = name, f"{file}.py", formula, str(count.evaluations), str(count.largest), trains, entry.source, entry.use
     return f"| `{cells[0]}` | {' | '.join(cells[1:])} |"
-
-
-def _counted(name: str) -> tuple[Count, object]:
-    schedule = NoiseSchedule.from_alphas_cumprod(torch.linspace(0.999, 0.001, 1000))
-    plain = GaussianPrior(lambda prompt: torch.full(SHAPE, float(len(prompt))), 0.5, schedule)
-    prior, count = counting(plain)
-    x = torch.zeros(1, *SHAPE)
-    rule = DDS(x) if RULES[name].edits else make_rule(name, RuleDefaults())
-    prompts = PromptBatch(*(plain.embed([text]) for text in ("target", "source", "", "negative")))
-    noise: Tensor = torch.ones_like(x)
-    rule.step(rule.init(prior), prior, x, torch.tensor([500]), noise, prompts)
-    return count, rule
 
 
 if __name__ == "__main__":

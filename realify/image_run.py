@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from distill.load import DTYPES, load_prior
+from distill.nfe import count_step
 from distill.overlay import RotatedOverlays, random_films
 from distill.picture import LatentPicture, Picture, PixelPicture, random_x
 from distill.picture_run import PictureRun
@@ -33,8 +34,6 @@ from realify.image_results import Made, change, row, to_image, write_pictures
 from realify.input_picture import read_square
 
 PREVIEWS, SAVE_EVERY = 10, 30.0  # a run; seconds
-# Predictions of a step, for the time left before a stage has been seen.
-PREDICTIONS = {"nfsd": 3, "csd": 3, "vsd": 6, "ism": 8, "sdi": 22, "full-path": 20}
 
 
 class StoppedEarly(Stopped):
@@ -114,8 +113,8 @@ class ImageRun:
         self.first = picture.images()[0].clone() if start is not None else None
         self.steps = PictureRun(picture, prior, show(job, prior, prompts, start), self.plans, lr, generator)
         prior.network.register_forward_hook(self._count)
-        costs = {stage.name: PREDICTIONS.get(stage.name[:9], 2) for stage in self.plans}
-        self.ticker = Ticker(self._on_event, [Stage(plan.name, plan.steps, costs[plan.name]) for plan in self.plans])
+        stages = [Stage(plan.name, plan.steps, count_step(plan.rule, prior.shape).cost) for plan in self.plans]
+        self.ticker = Ticker(self._on_event, stages)
         if self.resume:
             self._go_on()
         else:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from distill.nfe import count_step
 from realify.events import Stopped
 from realify.image_job import ImageError, ImageJob, load_job
 from realify.image_results import Made
@@ -181,3 +182,13 @@ def test_ctrl_c_and_resume_give_the_same_file(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "distilling by sds" not in done.stderr, "the first stage was done again"
     assert out.read_bytes() == whole.read_bytes()
+
+
+def test_time_is_foretold_by_the_predictions_that_a_step_makes(tiny_prior: Path, tmp_path: Path) -> None:
+    """Counted on a prior in closed form before the run, and by the network's own calls in it."""
+    job = job_on(tiny_prior, tmp_path, "full-path", steps=5)
+    running = ImageRun(job, job.folder, False, lambda event: None, lambda: False)
+    made = running.run()
+    foretold = {plan.name: count_step(plan.rule, running.prior.shape).cost for plan in running.plans}
+    assert foretold["full-path"] == 30  # as docs/rules.md says
+    assert made.nfe == sum(plan.steps * foretold[plan.name] for plan in running.plans)

@@ -17,6 +17,7 @@ from .jobs.job import Job
 from .scene import subject
 from .trouble import Trouble
 
+_unread: dict[str, list[Any]] = {}  # scene -> what stands among its jobs and is none that this version can read
 _objects: dict[str, int] = {}  # identity -> Blender's number of the object in this session, which undo does not touch
 
 
@@ -30,6 +31,7 @@ def write_down() -> None:
             for job in runtime.desk.jobs.values()
             if (job.scene if job.scene in names else first) == scene.name
         ]
+        own += [kept for name in _unread if (name if name in names else first) == scene.name for kept in _unread[name]]
         text = json.dumps(own, ensure_ascii=False) if own else ""
         if scene.realify.jobs != text:
             scene.realify.jobs = text
@@ -39,6 +41,7 @@ def write_down() -> None:
 
 def read_back() -> None:
     """The jobs of the file that was opened, with those that the journal alone knows because it was not saved."""
+    _unread.clear()
     jobs = {job.key: job for scene in bpy.data.scenes for job in _jobs_in(scene)}
     path = bpy.data.filepath
     for job in journal.kept(runtime.course.folder) if path else ():
@@ -49,6 +52,7 @@ def read_back() -> None:
         elif known is not None and known.id is None:
             jobs[job.key] = replace(known, id=job.id, phase=job.phase)
     _objects.clear()
+    runtime.desk.unread = sum(map(len, _unread.values()))
     runtime.desk.jobs = dict(sorted(jobs.items(), key=lambda item: item[1].created))
     for job in list(runtime.desk.jobs.values()):
         runtime.course.resume(job)
@@ -67,12 +71,25 @@ def _name_again(job: Job) -> None:
 
 
 def _jobs_in(scene: bpy.types.Scene) -> list[Job]:
-    """Those that are written in it. A text that is none of ours (another program's, a broken file's) holds none."""
+    """Those that are written in it. What is none that can be read (a later version's, another program's) is kept as it
+    stands, and written down again."""
+    found = []
+    for each in _entries(scene.realify.jobs):
+        try:
+            found.append(Job.from_dict(each))
+        except (ValueError, TypeError, AttributeError) as error:
+            print(f"Realify: a job of the scene {scene.name} cannot be read and is kept: {error}")
+            _unread.setdefault(scene.name, []).append(each)
+    return found
+
+
+def _entries(text: str) -> list[Any]:
+    """A text that is no list is one entry."""
     try:
-        return [Job.from_dict(each) for each in json.loads(scene.realify.jobs or "[]")]
-    except (ValueError, TypeError, AttributeError):
-        print(f"Realify: the jobs of the scene {scene.name} cannot be read.")
-        return []
+        entries = json.loads(text or "[]")
+    except ValueError:
+        return [text]
+    return entries if isinstance(entries, list) else [entries]
 
 
 @persistent

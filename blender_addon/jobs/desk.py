@@ -57,6 +57,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}  # by key, oldest first
+        self.unread = 0  # jobs of the file that this version cannot read, and keeps
         self.status = Status()
         self.options: dict[str, Any] | None = None  # GET /v1/options
         self.changes = 0  # grows with all that is to be drawn anew

@@ -137,7 +137,7 @@ class REALIFY_PT_jobs(bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(runtime.desk.jobs)
+        return bool(runtime.desk.jobs or runtime.desk.unread)
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
         at_work = sum(job.phase not in OVER for job in runtime.desk.jobs.values())
@@ -145,6 +145,9 @@ class REALIFY_PT_jobs(bpy.types.Panel):
             self.layout.label(text=tr("{} at work").format(at_work), translate=False)
 
     def draw(self, context: bpy.types.Context) -> None:
+        if runtime.desk.unread:
+            text = tr("Jobs in this file that this version cannot read, and keeps: {}")
+            draw_text(self.layout, text.format(runtime.desk.unread), context, "INFO")
         near, far = split(runtime.desk.jobs.values())
         for job in near:
             draw_card(self.layout, context, job)

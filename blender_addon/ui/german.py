@@ -27,6 +27,9 @@ WORDS = {
     "Something is in the way": "Etwas ist im Weg",
     "Connect": "Verbinden",
     "Try Again": "Noch einmal",
+    "Jobs in this file that this version cannot read, and keeps: {}": (
+        "Aufträge in dieser Datei, die diese Version nicht lesen kann und behält: {}"
+    ),
     "Start Server": "Server starten",
     "Pair": "Koppeln",
     "Allow Online Access": "Online-Zugriff erlauben",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -60,6 +61,26 @@ def test_results_and_versions_are_in_the_file(
     assert [job.phase for job in runtime.desk.jobs.values()] == ["done", "done"]
     sketch.realify.version = 0
     assert sketch.realify.result.data == sketch.realify.versions[0].mesh
+
+
+def test_a_job_that_cannot_be_read_costs_only_itself(
+    server: Server, use: Any, runtime: ModuleType, tmp_path: Path
+) -> None:
+    """A later version's, say: it is kept as it stands, through every save, and told of."""
+    use(server)
+    realify(sketches.wedge(), ECHO)
+    scene = bpy.context.scene
+    (known,) = json.loads(scene.realify.jobs)
+    later = {"key": "of a later version", "matrix": None}
+    scene.realify.jobs = json.dumps([later, known, "a text"])
+    for name in ("mixed.blend", "again.blend"):
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / name))
+        bpy.ops.wm.read_homefile(use_empty=True)
+        assert runtime.desk.unread == 0
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / name))
+        assert the_job(runtime).key == known["key"] and runtime.desk.unread == 2
+        kept = json.loads(bpy.context.scene.realify.jobs)
+        assert [each for each in kept if each in (later, "a text")] == [later, "a text"] and len(kept) == 3
 
 
 CLOSED = """

@@ -10,13 +10,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from _pytest.mark import ParameterSet
+
 ROOT = Path(__file__).parents[2]
 INSIDE = Path(__file__).parent / "inside"
 BLENDERS = {"4.2": ".venv-bpy-4.2", "4.5": ".venv-blender", "5.0": ".venv-bpy-5.0"}
 SECONDS = 900
-FILES = sorted(INSIDE.glob("test_*.py"))
+# Of the network, the server and its errors, where nothing of Blender's changes with its version: in this one always, in
+# the others among the longer checks.
+USUAL = "4.5"
+ALIKE = ("test_background", "test_connect", "test_real_prior", "test_refusals", "test_trouble")
 
 
+def files(blender: str) -> list[ParameterSet]:
+    """The files of inside/, by their names."""
+    found = sorted(INSIDE.glob("test_*.py"))
+    assert set(ALIKE) <= {file.stem for file in found}
+    longer = ALIKE if blender != USUAL else ()
+    return [
+        pytest.param(file, id=file.stem, marks=[pytest.mark.slow] if file.stem in longer else []) for file in found
+    ]
 
 def run(blender: str, file: Path) -> None:
     """Fails with what pytest printed there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -140,7 +141,7 @@ def test_a_grown_network_draws_without_a_guide_what_it_grew_from() -> None:
     tokenizer = train_tokenizer(CAPTIONS * 20)
     encoder = new_text_encoder(tokenizer, 48, 64, 2)
     old = create(encoder, tokenizer, SMALL).unet
-    plain = UNet2DConditionModel.from_config(old.config, in_channels=48, out_channels=48, sample_size=4)
+    plain: Any = UNet2DConditionModel.from_config(old.config, in_channels=48, out_channels=48, sample_size=4)
     network = grow(plain, encoder, tokenizer, Shape(size=32, patch=8, features=2, width=8, depth=1, reduce=2))
     assert network.size == 32 and network.head.config["grown"] and dict(network.unet.config)["in_channels"] == 160
     with torch.no_grad():

@@ -77,7 +77,7 @@ def _jobs_in(scene: bpy.types.Scene) -> list[Job]:
     for each in _entries(scene.realify.jobs):
         try:
             found.append(Job.from_dict(each))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError) as error:
             print(f"Realify: a job of the scene {scene.name} cannot be read and is kept: {error}")
             _unread.setdefault(scene.name, []).append(each)
     return found

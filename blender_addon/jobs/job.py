@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 Phase = Literal[
     "preparing",  # the sketch becomes a GLB, on this computer
@@ -73,8 +74,35 @@ class Job:
 
     @classmethod
     def from_dict(cls, kept: dict[str, Any]) -> Job:
-        """What `as_dict` gave; fields of another version are left out. Raises TypeError for what is no job."""
-        known = {each.name for each in fields(cls)}
-        job = cls(**{name: value for name, value in kept.items() if name in known})
+        """What `as_dict` gave; fields of another version are left out. Raises TypeError and ValueError for what is no
+        job, a phase of another version among it."""
+        if not isinstance(kept, dict):
+            raise TypeError(f"it is {kept!r:.80}; a job is an object with a name and a prompt")
+        hints = get_type_hints(cls)
+        known = {name: value for name, value in kept.items() if name in hints}
+        for name, value in known.items():
+            if not _fits(value, hints[name]):
+                raise ValueError(f"its {name} is {value!r:.80}, which is no {cls.__annotations__[name]}")
+        job = cls(**known)
         job.matrix, job.origin = tuple(job.matrix), tuple(job.origin)
+        if (len(job.matrix), len(job.origin)) != (len(IDENTITY), 3) or len(job.members) != len(job.names):
+            raise ValueError("its matrix wants 16 numbers, its origin 3, and each of its members a name")
         return job
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value as JSON gives it is of the kind; in tuples, lists and dicts all that is in them, too."""
+    if hint is Any:
+        return True
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    if kind is Literal:
+        return value in inner
+    if kind is UnionType:
+        return any(_fits(value, each) for each in inner)
+    if kind is dict:
+        return isinstance(value, dict) and all(_fits(each, inner[1]) for each in value.values())
+    if kind in (list, tuple):
+        return isinstance(value, (list, tuple)) and all(_fits(each, inner[0]) for each in value)
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) is kind

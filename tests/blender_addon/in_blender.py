@@ -32,6 +32,7 @@ def files(blender: str) -> list[ParameterSet]:
         pytest.param(file, id=file.stem, marks=[pytest.mark.slow] if file.stem in longer else []) for file in found
     ]
 
+
 def run(blender: str, file: Path) -> None:
     """Fails with what pytest printed there."""
     python = ROOT / BLENDERS[blender] / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Generator
@@ -125,6 +126,38 @@ def test_the_journal_gives_back_what_it_got_and_half_a_file_is_none(tmp_path: Pa
     assert not (tmp_path / jobs[0].key).exists()
     journal.forget(tmp_path, jobs[1].key, keep_files=True)
     assert (tmp_path / jobs[1].key).exists() and not list(journal.kept(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"created": "yesterday"},
+        {"phase": "resting"},  # a later version's
+        {"matrix": [1.0]},
+        {"origin": [0.0, None, 0.0]},
+        {"members": None},
+        {"members": ["one"], "names": []},
+        {"step": True},
+        {"trouble": {"code": 4}},
+        {"prompt": None},
+    ],
+    ids=str,
+)
+def test_what_is_no_job_is_refused_and_named(odd: dict[str, Any]) -> None:
+    job = Job("mushroom", "a mushroom", settings={"a.b": [1]}, trouble={"code": "x"}, seconds_left=3)
+    kept = json.loads(json.dumps(job.as_dict()))
+    assert Job.from_dict({**kept, "of a later version": 1}) == job
+    with pytest.raises((ValueError, TypeError), match=next(iter(odd))):
+        Job.from_dict({**kept, **odd})
+
+
+def test_one_odd_file_of_the_journal_costs_only_itself(tmp_path: Path) -> None:
+    job = Job("cup", "a cup")
+    journal.keep(tmp_path, job)
+    for name, text in {"list": "[]", "odd": '{"name": "m", "prompt": "p", "created": "yesterday"}'}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / journal.NAME).write_text(text)
+    assert list(journal.kept(tmp_path)) == [job]
 
 
 def test_a_journal_that_cannot_be_written_says_where(tmp_path: Path) -> None:

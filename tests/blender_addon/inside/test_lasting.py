@@ -71,16 +71,21 @@ def test_a_job_that_cannot_be_read_costs_only_itself(
     realify(sketches.wedge(), ECHO)
     scene = bpy.context.scene
     (known,) = json.loads(scene.realify.jobs)
-    later = {"key": "of a later version", "matrix": None}
-    scene.realify.jobs = json.dumps([later, known, "a text"])
+    odd = [
+        {"key": "of a later version", "matrix": None},
+        {**known, "key": "its phase is of one", "phase": "resting"},
+        {**known, "key": "its time is no number", "created": "yesterday"},
+        "a text",
+    ]
+    scene.realify.jobs = json.dumps([odd[0], known, *odd[1:]])
     for name in ("mixed.blend", "again.blend"):
         bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / name))
         bpy.ops.wm.read_homefile(use_empty=True)
         assert runtime.desk.unread == 0
         bpy.ops.wm.open_mainfile(filepath=str(tmp_path / name))
-        assert the_job(runtime).key == known["key"] and runtime.desk.unread == 2
+        assert the_job(runtime).key == known["key"] and runtime.desk.unread == len(odd)
         kept = json.loads(bpy.context.scene.realify.jobs)
-        assert [each for each in kept if each in (later, "a text")] == [later, "a text"] and len(kept) == 3
+        assert kept[1:] == odd and kept[0]["key"] == known["key"]
 
 
 CLOSED = """

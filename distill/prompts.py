@@ -126,7 +126,7 @@ def unknown_object(style: PromptStyle, prompt: str) -> str | None:
         return None
     return (
         f"this prior has not learnt what {prompt!r} shows, so expect colours at best; it knows "
-        f"{', '.join(style.objects)}. A larger prior (--prior REPOSITORY or FOLDER) knows more."
+        f"{', '.join(style.objects)}. A larger prior (prior.name, a repository or a folder) knows more."
     )
 
 

@@ -70,7 +70,7 @@ class NonFiniteGradient(FloatingPointError):
     def __init__(self, rule: str, images: list[int], timesteps: list[int]) -> None:
         super().__init__(
             f"the {rule} gradient is not finite for images {images} of the batch at timesteps {timesteps}: "
-            "use --set prior.dtype=float32 or a lower guidance scale"
+            "set prior.dtype to float32, or lower the guidance scale"
         )
         self.rule, self.images, self.timesteps = rule, images, timesteps
 

@@ -125,7 +125,7 @@ class StageRun:
     """A stage in progress: body, optimiser, rule's state and random draws, which together are its whole state.
 
     A new stage begins with fresh optimiser moments: at the switch the gradient drops about a hundredfold, and
-    moments that remember the first stage would hold the second one still (method.md).
+    moments that remember the first stage would hold the second one still.
     """
 
     effort = 1.0  # of a step, beside this one's

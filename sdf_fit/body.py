@@ -16,7 +16,7 @@ from sdf_fit.surface import Surface
 class LostSurfaceError(RuntimeError):
     """The field has no zero level any more."""
 
-    fix = "lower the learning rates (--set fit.lr=… or geometry.lr=…) or raise geometry.keep_shape"
+    fix = "lower the learning rates fit.lr or geometry.lr, or raise geometry.keep_shape"
 
 
 class Shape(nn.Module):

@@ -31,7 +31,7 @@ TARGET_VIEWS = 48
 
 @dataclass(frozen=True)
 class FitWeights:
-    """Weights of the sketch fit's losses (rendering.md's 1 : 10 of mask to depth, as FlexiCubes has it)."""
+    """Weights of the sketch fit's losses (1 : 10 of mask to depth, as FlexiCubes has it)."""
 
     mask: float = 1.0
     depth: float = 10.0

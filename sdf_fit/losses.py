@@ -24,9 +24,7 @@ class NonFiniteError(FloatingPointError):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
-        self.fix = (
-            "lower the learning rates (--set geometry.lr=… color.lr=…) or use --set prior.dtype=float32"
-        )
+        self.fix = "lower the learning rates geometry.lr and color.lr, or set prior.dtype to float32"
 
 
 def silhouette_loss(surface: Surface, targets: Targets, chosen: list[int], renderer: Rasterizer) -> Tensor:

@@ -89,7 +89,7 @@ def arrange(
     notes = [str(parsed["notes"])] if parsed["notes"] else []
     if up == "auto" and suffix not in (".glb", ".gltf"):
         notes.append(
-            f"up axis taken as {'z' if z_up else 'y'} ({suffix[1:].upper()} does not say); --up sets it"
+            f"up axis taken as {'z' if z_up else 'y'} ({suffix[1:].upper()} does not say); sketch.up tells it"
         )
     if strokes.dropped:
         notes.append(f"dropped from the sketch: {describe(strokes.dropped)}")

@@ -88,7 +88,7 @@ def _compiled(network: Any) -> Callable[..., Any]:
             reason = str(error).strip().splitlines()[0]
             raise OptionError(
                 f"prior.compile: torch.compile cannot compile the prior here ({reason})",
-                "Leave it out (--set prior.compile=false), or install what is missing: on a CPU a C++ compiler such "
+                "Leave it out (prior.compile=false), or install what is missing: on a CPU a C++ compiler such "
                 "as g++",
             ) from error
 
@@ -110,7 +110,7 @@ def attention_kernel(attention: Attention) -> Iterator[None]:
         raise OptionError(
             f"prior.attention: the {attention} kernel does not run on this device, in this number format or at this "
             "size",
-            "Leave it to torch (--set prior.attention=auto)",
+            "Leave it to torch (prior.attention=auto)",
         ) from error
 
 

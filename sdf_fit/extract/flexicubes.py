@@ -28,7 +28,7 @@ class FlexiCubesGrid:
             raise ExtractorError(
                 f"FlexiCubes needs kaolin, which does not import here ({error}).",
                 f"Install it with\n    {_install_command()}\n"
-                "(wheels exist for some versions of torch only), or use --extract tets.",
+                "(wheels exist for some versions of torch only), or set extract to tets.",
             ) from error
         self.resolution = resolution
         self._flexicubes = kaolin.FlexiCubes(str(device))

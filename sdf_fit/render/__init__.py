@@ -56,7 +56,7 @@ def make_renderer(backend: str = "auto", device: torch.device | str = "cpu", thr
     if backend == "numba":
         if kind != "cpu":
             raise BackendError(
-                f"The numba backend draws on the CPU, the device is {device}.", "Use --backend torch."
+                f"The numba backend draws on the CPU, the device is {device}.", "Set backend to torch."
             )
         from sdf_fit.render.numba import NumbaRasterizer
 

@@ -14,7 +14,7 @@ from sdf_fit.render.antialias import antialias
 INSTALL = (
     "Install the CUDA build of torch and ninja, then run\n"
     "    pip install git+https://github.com/NVlabs/nvdiffrast --no-build-isolation\n"
-    "(its licence allows research and evaluation only), or use --backend torch."
+    "(its licence allows research and evaluation only), or set backend to torch."
 )
 
 
@@ -30,7 +30,7 @@ class NvdiffrastRasterizer:
 
     def __init__(self, device: torch.device | str) -> None:
         if torch.device(device).type != "cuda":
-            raise BackendError(f"nvdiffrast draws on CUDA, the device is {device}.", "Use --backend auto.")
+            raise BackendError(f"nvdiffrast draws on CUDA, the device is {device}.", "Set backend to auto.")
         if not is_installed():
             raise BackendError("The package nvdiffrast is not installed.", INSTALL)
         import nvdiffrast.torch as dr  # pyright: ignore[reportMissingImports]

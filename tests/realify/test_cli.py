@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 SKETCH = ROOT / "examples/sketches/mushroom.glb"
 ABSENT = [("--backend", "nvdiffrast", "draws on CUDA, the device is cpu")]
 if find_spec("kaolin") is None:
-    ABSENT.append(("--extract", "flexicubes", "--extract tets"))
+    ABSENT.append(("--extract", "flexicubes", "set extract to tets"))
 if not torch.cuda.is_available():
     ABSENT.append(("--device", "cuda", "There is cpu"))
 

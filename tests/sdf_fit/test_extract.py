@@ -166,7 +166,7 @@ if importlib.util.find_spec("kaolin") is None:
     def test_missing_kaolin_names_the_command() -> None:
         with pytest.raises(ExtractorError, match="needs kaolin") as caught:
             make_extractor("flexicubes", 8)
-        assert re.search(r"(?s)pip install kaolin==.* -f https://.*--extract tets", caught.value.fix)
+        assert re.search(r"(?s)pip install kaolin==.* -f https://.*set extract to tets", caught.value.fix)
 
 else:
 

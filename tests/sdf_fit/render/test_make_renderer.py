@@ -21,8 +21,8 @@ def test_the_backend_follows_the_device() -> None:
 @pytest.mark.parametrize(
     ("backend", "device", "message", "fix"),
     [
-        ("numba", "cuda", "draws on the CPU, the device is cuda", "--backend torch"),
-        ("nvdiffrast", "cpu", "draws on CUDA, the device is cpu", "--backend auto"),
+        ("numba", "cuda", "draws on the CPU, the device is cuda", "Set backend to torch"),
+        ("nvdiffrast", "cpu", "draws on CUDA, the device is cpu", "Set backend to auto"),
         ("opengl", "cpu", "no backend 'opengl'", "auto, numba, torch, nvdiffrast"),
     ],
 )

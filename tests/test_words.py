@@ -1,0 +1,58 @@
+"""What the sources say in words fits every door, and points at pages that are there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# A line that is a command to be typed may have options; and pages of the paper's or other projects' are none of ours.
+COMMAND = re.compile(r"^\s*(pip install|realify |hf |python )|`[^`]*`| -f https")
+PAGE = re.compile(r"[\w./-]*[\w-]\.md\b")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """The repository's own files."""
+    listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in listed.stdout.splitlines()]
+
+
+def texts(path: Path) -> list[str]:
+    """The string literals of a module but its docstrings, line by line; pieces of an f-string apart."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False)
+        for node in [node]
+        if isinstance(node.body[0], ast.Expr)
+    }
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docs)
+    return [line for node in constants if isinstance(node.value, str) for line in node.value.splitlines()]
+
+
+@pytest.mark.parametrize("package", ["sdf_fit", "distill"])
+def test_errors_below_the_doors_name_settings_and_no_options(package: str) -> None:
+    """Blender's and HTTP's users read them, too."""
+    sources = [path for path in tracked(f"{package}/*.py") if path.name != "rules_page.py"]
+    assert len(sources) > 20
+    said = [(path.name, line) for path in sources for line in texts(path) if not COMMAND.search(line)]
+    # what find.py adds to a command that it builds begins with a blank
+    wrong = [(name, line) for name, line in said if re.search(r"--[a-z]", line) and name != "find.py"]
+    assert not wrong
+
+
+def test_pages_that_sources_name_are_there() -> None:
+    names = {path.name for path in tracked("*.md")}
+    missing = [
+        f"{path.relative_to(ROOT)}: {page}"
+        for path in tracked("*.py", "*.js", "*.toml", "Makefile")
+        if path != Path(__file__)
+        for page in PAGE.findall(path.read_text(encoding="utf-8"))
+        if Path(page).name not in names
+    ]
+    assert not missing

@@ -31,7 +31,7 @@ In 2D a rule may have another before it: the bridge and the full paths begin wit
 `plan_picture` says (`realify image text`, docs/pictures.md). In 3D the first stage is SDS and the second the bridge,
 unless the settings `sds.rule` and `bridge.rule` say otherwise. The constants are the
 paper's; a prior's own are on its card (`distill/embedded/prior.json`, say). How the rules compare on the embedded prior
-is in docs/distill.md."""
+is in docs/distill.md; SDS and the bridge on meshes, in docs/realism.md."""
 
 
 def page() -> str:

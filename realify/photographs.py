@@ -31,7 +31,7 @@ CLAY = (0.5, 0.5, 0.5, 0.8, 0.0)  # linear base colour, roughness, metallic of t
 
 
 def camera_ranges(style: PromptStyle, close_up_share: float) -> CameraRanges:
-    """Where the prior likes its cameras: its own ranges if it brings some, else those of conventions.md."""
+    """Where the prior likes its cameras: its own ranges if it brings some, else those of docs/conventions.md."""
     cameras = style.cameras
     if cameras is None:
         return CameraRanges(fovy=(40.0, 50.0), close_up_share=close_up_share)

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A line that is a command to be typed may have options; and pages of the paper's or other projects' are none of ours.
 COMMAND = re.compile(r"^\s*(pip install|realify |hf |python )|`[^`]*`| -f https")
+TEXTS = ("", ".css", ".html", ".js", ".md", ".mjs", ".plist", ".py", ".service", ".sql", ".toml", ".txt", ".yaml")
 PAGE = re.compile(r"[\w./-]*[\w-]\.md\b")
 
 
@@ -46,13 +47,24 @@ def test_errors_below_the_doors_name_settings_and_no_options(package: str) -> No
     assert not wrong
 
 
+def _is_there(page: str, source: Path, pages: set[str]) -> bool:
+    """By its path from the root or from the source itself. Within quotes, and in a link that a program writes, its
+    folder may be left out: it is put together with that."""
+    if (ROOT / page).is_file() or (source.parent / page).is_file():
+        return True
+    text = source.read_text(encoding="utf-8")
+    is_part = f'"{page}"' in text or f"]({page})" in text
+    return is_part and any(f"/{each}".endswith(f"/{page}") for each in pages)
+
+
 def test_pages_that_sources_name_are_there() -> None:
-    names = {path.name for path in tracked("*.md")}
+    pages = {path.relative_to(ROOT).as_posix() for path in tracked("*.md")}
+    sources = [path for path in tracked() if path.suffix in TEXTS and path != Path(__file__)]
+    assert len(sources) > 500
     missing = [
         f"{path.relative_to(ROOT)}: {page}"
-        for path in tracked("*.py", "*.js", "*.toml", "Makefile")
-        if path != Path(__file__)
+        for path in sources
         for page in PAGE.findall(path.read_text(encoding="utf-8"))
-        if Path(page).name not in names
+        if not page.startswith("//") and not _is_there(page, path, pages)
     ]
     assert not missing

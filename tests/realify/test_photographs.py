@@ -131,7 +131,7 @@ def test_close_ups_look_at_the_body(body: Body) -> None:
 
 
 def test_the_priors_own_cameras() -> None:
-    """Distances in its card are in radii of the bounding sphere; conventions.md's stand in without a card."""
+    """Distances in its card are in radii of the bounding sphere; docs/conventions.md's stand in without a card."""
     ranges = camera_ranges(EMBEDDED_STYLE, 0.3)
     cameras = EMBEDDED_STYLE.cameras
     assert cameras is not None and ranges.fovy == (cameras.fovy, cameras.fovy)

@@ -48,12 +48,12 @@ def test_errors_below_the_doors_name_settings_and_no_options(package: str) -> No
 
 
 def _is_there(page: str, source: Path, pages: set[str]) -> bool:
-    """By its path from the root or from the source itself. Within quotes, and in a link that a program writes, its
-    folder may be left out: it is put together with that."""
+    """By its path from the root or from the source itself. Within quotes and in links its folder may be left out: the
+    program or the link has it."""
     if (ROOT / page).is_file() or (source.parent / page).is_file():
         return True
     text = source.read_text(encoding="utf-8")
-    is_part = f'"{page}"' in text or f"]({page})" in text
+    is_part = any(part in text for part in (f'"{page}"', f"[{page}](", f"]({page})"))
     return is_part and any(f"/{each}".endswith(f"/{page}") for each in pages)
 
 

@@ -264,7 +264,7 @@ def test_a_number_that_is_none_stops_with_stage_step_and_view(name: str) -> None
     view = sample_shots(settings.render, prior.style, begun.size, aims, again)[1].view
     where = f"azimuth {view.azimuth:.0f}°, elevation {view.elevation:.0f}°"
     assert caught.value.message.startswith(f"stage {name}, step 2, view {where}: ")
-    assert "prior.dtype=float32" in caught.value.fix
+    assert "prior.dtype to float32" in caught.value.fix
     assert begun.step == 2 and all(p.isfinite().all() for p in begun.body.parameters())
 
 

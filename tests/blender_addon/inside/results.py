@@ -14,6 +14,7 @@ import bpy
 import numpy as np
 
 from tests.blender_addon.inside.conftest import PACKAGE
+from tests.blender_addon.inside.resident import resident
 
 KINDS = {np.dtype(np.float32): 5126, np.dtype(np.uint32): 5125}
 TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3"}
@@ -97,15 +98,17 @@ def _tree(arrays: list[np.ndarray], views: list[dict[str, int]], size: int, plac
     }
 
 
-def read(glb: Path, job: Any, folder: Path) -> tuple[Path, dict[str, Any]]:
-    """What the extension's other Blender makes of it: the .blend file, and its answer."""
+def read(glb: Path, job: Any, folder: Path, alone: bool = False) -> tuple[Path, dict[str, Any]]:
+    """What the extension's other Blender makes of it: the .blend file, and its answer. `alone`: a Blender that is
+    started for it, as the extension does it."""
     folder.mkdir(exist_ok=True)
     blender, blend = part("background.blender"), folder / "result.blend"
     request = {"name": job.name, "matrix": list(job.matrix), "origin": list(job.origin)}
-    files = {"glb": str(glb), "blend": str(blend)}
+    request |= {"glb": str(glb), "blend": str(blend)}
     script = Path(blender.__file__).with_name("read_result.py")
-    program = blender.this_program()
-    return blend, blender.run(program, script, request | files, folder, 120.0, threading.Event())
+    if alone:
+        return blend, blender.run(blender.this_program(), script, request, folder, 120.0, threading.Event())
+    return blend, resident(blender).run(script, request, folder)
 
 
 def job_of(sketch: bpy.types.Object, **more: Any) -> Any:

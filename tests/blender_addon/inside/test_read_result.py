@@ -98,7 +98,7 @@ def test_material_texture_and_names(addon: ModuleType, tmp_path: Path) -> None:
 
 def test_a_real_result(addon: ModuleType, tmp_path: Path) -> None:
     job = results.part("jobs.job").Job(name="赤いキノコ", prompt="")
-    _, answer = results.read(ROOT / "examples" / "sketches" / "mushroom.glb", job, tmp_path / "child")
+    _, answer = results.read(ROOT / "examples" / "sketches" / "mushroom.glb", job, tmp_path / "child", alone=True)
     assert answer["faces"] > 100 and answer["mesh"] == "赤いキノコ"
 
 

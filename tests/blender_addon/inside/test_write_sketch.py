@@ -17,8 +17,7 @@ import pytest
 from mathutils import Euler, Matrix
 
 from tests.blender_addon.inside import glb, made, sketches
-
-SECONDS = 300.0
+from tests.blender_addon.inside.resident import resident
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def send(addon: ModuleType, tmp_path: Path) -> Callable[..., tuple[dict[str, Any
         snapshot.save(tmp_path / "sketch.npz")
         request = {"npz": str(tmp_path / "sketch.npz"), "glb": str(tmp_path / "sketch.glb"), "name": snapshot.name}
         request |= {"origin": list(snapshot.origin), "decimate": decimate, "radius": radius}
-        answer = blender.run(blender.this_program(), script, request, tmp_path, SECONDS, Event())
+        answer = resident(blender).run(script, request, tmp_path)
         file = glb.read(Path(answer["glb"]))
         return answer, file, file.position + np.array(snapshot.origin)
 
@@ -282,7 +281,7 @@ def test_what_cannot_be_written_is_told_in_a_line(addon: ModuleType, tmp_path: P
     request |= {"decimate": 0, "radius": 0}
     script = Path(blender.__file__).with_name("write_sketch.py")
     with pytest.raises(trouble) as told:
-        blender.run(blender.this_program(), script, request, tmp_path, SECONDS, Event())
+        blender.run(blender.this_program(), script, request, tmp_path, 300.0, Event())
     assert told.value.code == "not_written"
     assert "No such file or directory" in told.value.message
     assert "\n" not in told.value.message

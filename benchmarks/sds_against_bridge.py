@@ -24,6 +24,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.picture_measures import Figures, measure
+from benchmarks.shaping import digest_of, shaping
 from benchmarks.workshop import PROMPTS, ROOT, SKETCHES, example, fitted
 from benchmarks.yardstick import markdown, yardstick_ms
 from distill.load import EMBEDDED, load_prior
@@ -110,16 +111,13 @@ def cached(name: str, settings: Settings) -> list[Path]:
 @functools.cache  # a file that is changed while this runs does not count: it is not what runs
 def _code() -> bytes:
     """A digest of the code and the prior that the outcomes depend on."""
-    files = [
-        *(ROOT / "distill").rglob("*.py"),
-        *(ROOT / "sdf_fit").rglob("*.py"),
-        HERE / "workshop.py",
-        Path(__file__),
-    ]
-    rooms = ("stages", "exposure", "photographs", "conditions", "control_pictures")
-    files += [ROOT / "realify" / f"{name}.py" for name in rooms]
-    files += [path for path in EMBEDDED.rglob("*") if path.is_file()]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).digest()
+    return digest_of(shaped_by())
+
+
+def shaped_by() -> list[Path]:
+    """The files of both; `looks` has the background of the picture to look at."""
+    own = [HERE / "workshop.py", Path(__file__), ROOT / "realify" / "looks.py"]
+    return [*shaping(), *own, *(path for path in EMBEDDED.rglob("*") if path.is_file())]
 
 
 def distil(name: str, body: Body, targets: Targets, prior: Prior, settings: Settings) -> None:

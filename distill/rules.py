@@ -50,6 +50,11 @@ class RuleEntry:
     first_rule: str = "sds"
     edits: bool = False
 
+    @property
+    def kind(self) -> type:
+        """The rule's class."""
+        return self.make.func if isinstance(self.make, partial) else self.make  # pyright: ignore[reportReturnType]
+
 
 # Constants of the paper's appendix A (2D); SDS is unweighted there.
 RULES: Mapping[str, RuleEntry] = {
@@ -168,9 +173,7 @@ def make_rule(name: str, defaults: RuleDefaults, **constants: Any) -> Rule[Any]:
 
 def constants_of(name: str) -> list[str]:
     """The names of a rule's numbers, the LoRA's among them where it has one, and those of its stage."""
-    make = entry_of(name).make
-    rule = make.func if isinstance(make, partial) else make
-    names = [field.name for field in fields(rule)]  # pyright: ignore[reportArgumentType]
+    names = [field.name for field in fields(entry_of(name).kind)]
     lora = [f"lora_{field.name}" for field in fields(LearntSource)] if "learnt" in names else []
     return [name for name in names if name not in ("name", "learnt", "reference")] + lora + list(OF_THE_PLAN)
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from benchmarks import sds_against_bridge
 from benchmarks.__main__ import MODULES, head
+from benchmarks.distill import cells
 from benchmarks.main_job import read_result
 from benchmarks.picture_measures import measure
 from benchmarks.sds_against_bridge import renders
+from benchmarks.shaping import NOT_SHAPING, ROOT, digest_of, shaping
 from benchmarks.workshop import PROMPTS, SKETCHES
+from distill.sds import SDS
 from realify.export import write_body
 from realify.mesh_measures import is_closed_manifold
 from tests.realify.bodies import ring, surface
@@ -62,3 +67,34 @@ def test_a_glb_read_back_is_closed_once_its_seams_are_merged(tmp_path) -> None:
     write_body(tmp_path / "ring.glb", mesh, np.eye(4))
     found = read_result(tmp_path / "ring.glb")
     assert is_closed_manifold(found.faces) and len(found.faces) == len(mesh.faces)
+
+
+@pytest.mark.parametrize("figure", [shaping, sds_against_bridge.shaped_by, lambda: cells.shaped_by(frozenset({SDS}))])
+def test_what_was_made_is_made_anew_after_a_change_in_any_folder_of_the_code(
+    figure: Callable[[], list[Path]],
+) -> None:
+    adapters = set((ROOT / "distill" / "priors").glob("*.py"))
+    shared = {ROOT / "distill" / f"{name}.py" for name in ("guidance", "controls", "precision", "prompts", "sds")}
+    assert len(adapters) > 20 and adapters | shared <= set(figure())
+
+
+def test_a_rules_pictures_do_not_hang_on_other_rules_files() -> None:
+    by_sds, sampled = (set(cells.shaped_by(rules)) for rules in (frozenset({SDS}), frozenset()))
+    assert by_sds - sampled == {ROOT / "distill" / "sds.py"}
+    assert not {ROOT / "distill" / f"{name}.py" for name in ("bridge", "vsd", "dds", "rules")} & by_sds
+
+
+def test_a_new_file_counts_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("distill/a.py", "distill/b/c/d.py", "realify/e/f.py", "realify/cli.py", "realify/g.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr("benchmarks.shaping.ROOT", tmp_path)
+    names = [path.relative_to(tmp_path).as_posix() for path in shaping()]
+    assert names == ["distill/a.py", "distill/b/c/d.py", "realify/e/f.py"]
+    before = digest_of(shaping())
+    (tmp_path / "distill/b/c/d.py").write_text("changed")
+    assert digest_of(shaping()) != before
+
+
+def test_what_shapes_nothing_is_there() -> None:
+    assert all(list(ROOT.glob(pattern)) for pattern in NOT_SHAPING)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+import inspect
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.distill.methods import DDIM, How, Sampling, alone
+from benchmarks.shaping import ROOT, digest_of, shaping
 from distill.find import find_prior
 from distill.prompts import PromptPair
+from distill.rules import RULES, RuleEntry
 
-ROOT = Path(__file__).parents[2]
 CACHE = ROOT / "benchmarks" / "cache" / "distill"
-# Code that pictures depend on beside the rules' own files. A change of a model's adapter (distill/priors/) is meant
-# to change nothing; empty the cache after one that is not.
-CODE = (
-    "ddim", "guidance", "learnt_source", "ode", "picture", "picture_run", "prior", "rule", "schedule",
-    *(f"priors/{name}" for name in ("base", "guide_head", "guided", "lora", "space", "stable_diffusion")),
-)  # fmt: skip
 SEEDS_APART = 10_000  # a picture's start is drawn with seed · SEEDS_APART + its place among the captions
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -55,7 +51,7 @@ class Cell:
 
     @functools.cached_property
     def digest(self) -> str:
-        found = hashlib.sha256(weights(self.machine.prior) + code(self.how))
+        found = hashlib.sha256(weights(self.machine.prior) + code(rules_of(self.how)))
         device = self.machine.device.split(":")[0]
         prompts = [(pair.target, pair.source) for pair in self.pairs]
         found.update(repr([self.how, self.lr, prompts, self.starts, device, self.machine.dtype]).encode())
@@ -105,16 +101,26 @@ def weights(prior: str) -> bytes:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).digest()
 
 
-def code(how: How) -> bytes:
-    """A digest of the code that makes these pictures."""
-    rules = () if isinstance(how, Sampling) else {type(plan.rule).__module__ for plan in how}
-    names = {*CODE, *(module.removeprefix("distill.") for module in rules)}
-    return hashlib.sha256(b"".join(map(_source, sorted(names)))).digest()
+@functools.cache  # as above
+def code(rules: frozenset[type]) -> bytes:
+    """A digest of the code that makes pictures by these rules."""
+    return digest_of(shaped_by(rules))
 
 
-@functools.cache
-def _source(name: str) -> bytes:
-    return (ROOT / "distill" / f"{name}.py").read_bytes()
+def shaped_by(rules: frozenset[type]) -> list[Path]:
+    """The files of that code. Other rules' do not count, nor does the list of rules, whose constants count by their
+    values."""
+    passed = _files({entry.kind for entry in RULES.values()} | {RuleEntry}) - _files(rules)
+    return [*(path for path in shaping("distill") if path not in passed), Path(__file__).with_name("work.py")]
+
+
+def _files(classes: Set[type]) -> set[Path]:
+    return {Path(inspect.getfile(each)) for each in classes}
+
+
+def rules_of(how: How) -> frozenset[type]:
+    """The classes of a method's rules; sampling has none."""
+    return frozenset() if isinstance(how, Sampling) else frozenset(type(plan.rule) for plan in how)
 
 
 @dataclass(frozen=True)

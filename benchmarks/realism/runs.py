@@ -26,23 +26,17 @@ from benchmarks.realism import result
 from benchmarks.realism.arms import ARMS
 from benchmarks.realism.objects import TestObject
 from benchmarks.realism.result import Outcome, look
+from benchmarks.shaping import ROOT, digest_of, shaping
 from distill.load import find_prior
 from distill.precision import choose_device
 from realify import pipeline
 from realify.settings import Bridge, Checkpoint, Sds, Settings, to_dict
 from training.countdown import clock
 
-ROOT = Path(__file__).parents[2]
 CACHE = ROOT / "benchmarks" / "cache" / "realism"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 SECONDS = (40.0, 0.25)  # of all but the two stages, and of a step with four views; on a free core
 ATTEMPTS = 2
-# Of realify/, what shapes no result: commands, files, previews, and the 2D tasks.
-NOT_SHAPING = (
-    "cli.py", "*commands.py", "image_*.py", "input_picture.py", "contact_sheet.py", "looks.py", "previews.py",
-    "turntable.py", "watch.py", "events.py", "progress.py", "own_errors.py", "run_folder.py", "atomic.py",
-    "setting_fields.py", "settings.py",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,14 +93,7 @@ def quick(settings: Settings) -> Settings:
 @functools.cache  # a file that is changed while this runs does not count: it is not what runs
 def _code() -> bytes:
     """A digest of the code that decides what a run makes."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in shaping())).digest()
-
-
-def shaping() -> list[Path]:
-    """The files of that code, all sub-folders with them; settings count by their values."""
-    files = [path for room in ("distill", "sdf_fit", "realify") for path in (ROOT / room).rglob("*.py")]
-    passed = {path for pattern in NOT_SHAPING for path in (ROOT / "realify").rglob(pattern)}
-    return sorted(set(files) - passed)
+    return digest_of(shaping())
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The command line in a process of its own: help, errors, exit codes, and what it does not import."""
+"""The command line, mostly in a process of its own: help, errors, exit codes, and what it does not import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from realify.cli import build_app
 from realify.run_folder import Job, save_job
 from realify.settings import Settings, preset
 
@@ -27,6 +29,15 @@ def realify(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Runs `realify` with these arguments."""
     command = [sys.executable, "-m", "realify.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+
+
+def here(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which has torch imported already."""
+    words = [*map(str, arguments)]
+    done = CliRunner().invoke(build_app(), words)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 def test_help_and_version() -> None:
@@ -97,7 +108,7 @@ def test_what_is_not_on_this_machine_is_told_with_its_remedy(
     option: str, value: str, told: str, tmp_path: Path
 ) -> None:
     cpu = [] if option == "--device" else ["--device", "cpu"]
-    done = realify("fit", SKETCH, "-o", tmp_path / "body.glb", *cpu, option, value)
+    done = here("fit", SKETCH, "-o", tmp_path / "body.glb", *cpu, option, value)
     assert done.returncode == 2, done.stderr
     assert told in done.stderr and "error: " in done.stderr and "Traceback" not in done.stderr
 

@@ -134,10 +134,10 @@ def test_checks_the_embedded_prior() -> None:
 
 
 def test_checks_a_folder(model: Path) -> None:
-    seen = json.loads(realify("prior", "check", str(model), "--device", "cpu", "--json").stdout)
+    seen = json.loads(here("prior", "check", str(model), "--device", "cpu", "--json").stdout)
     assert seen["parametrization"] == "v_prediction" and seen["family"] == "Stable Diffusion 1 or 2"
     assert seen["shape"] == [4, 8, 8] and seen["resolution"] == 32 and seen["finite"] is True
-    assert seen["network_parameters"] > 0 and 0 < seen["peak_bytes"] < 2**31
+    assert seen["network_parameters"] > 0 and 0 <= seen["peak_bytes"] < 2**31  # by how much this process grew for it
 
 
 def test_checks_a_prior_with_a_controlnet_beside(model: Path, tmp_path: Path) -> None:

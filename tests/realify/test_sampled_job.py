@@ -74,16 +74,18 @@ def test_sampling_is_told_between_bridge_and_bake(whole: tuple[bytes, list[Event
     assert left[-1] == 0 and min(left[:-1]) > 0
 
 
-@pytest.mark.parametrize("step", [0, 1])
 def test_stopped_and_resumed_is_the_same_mesh(
-    step: int, whole: tuple[bytes, list[Event]], tiny_prior: Path, tmp_path: Path
+    whole: tuple[bytes, list[Event]], tiny_prior: Path, tmp_path: Path
 ) -> None:
-    settings = settings_of(tiny_prior)
-    job(settings, tmp_path, lambda event: event.stage == "sample" and event.step == step)
-    checkpoint = load_checkpoint(tmp_path)
-    assert checkpoint is not None and (checkpoint["stage"], checkpoint["step"]) == ("sample", step)
-    events = job(settings, tmp_path)
-    assert not {"fit", "sds", "bridge"} & {event.stage for event in events}
+    """Before the first step and, resumed, after it."""
+    settings, told = settings_of(tiny_prior), []
+    for step in (0, 1):
+        told.append(job(settings, tmp_path, lambda event, step=step: (event.stage, event.step) == ("sample", step)))
+        checkpoint = load_checkpoint(tmp_path)
+        assert checkpoint is not None and (checkpoint["stage"], checkpoint["step"]) == ("sample", step)
+    told.append(job(settings, tmp_path))
+    for events in told[1:]:
+        assert not {"fit", "sds", "bridge"} & {event.stage for event in events}
     assert (tmp_path / "result.glb").read_bytes() == whole[0]
 
 

@@ -65,12 +65,13 @@ class LearntState(Protocol):
 
 
 class NonFiniteGradient(FloatingPointError):
-    """A gradient with NaN or infinity. `images` are the places in the batch, `timesteps` theirs."""
+    """A gradient with NaN or infinity. `images` are the places in the batch, `timesteps` theirs; `fix` is a way on."""
+
+    fix = "set prior.dtype to float32, or lower the guidance scale"
 
     def __init__(self, rule: str, images: list[int], timesteps: list[int]) -> None:
         super().__init__(
-            f"the {rule} gradient is not finite for images {images} of the batch at timesteps {timesteps}: "
-            "set prior.dtype to float32, or lower the guidance scale"
+            f"the {rule} gradient is not finite for images {images} of the batch at timesteps {timesteps}"
         )
         self.rule, self.images, self.timesteps = rule, images, timesteps
 

@@ -191,7 +191,8 @@ class StageRun:
                 every=self.settings.geometry.every,
             )
         except NonFiniteError as error:
-            raise NonFiniteError(f"{where(self.name, self.step, self.looking)}: {error.message}") from error
+            place = where(self.name, self.step, self.looking)
+            raise NonFiniteError(f"{place}: {error.message}", error.fix) from error
 
     def at_rest(self) -> bool:
         """Whether a checkpoint may be taken: the next step extracts the surface anew."""
@@ -266,7 +267,7 @@ class StageRun:
         except NonFiniteGradient as error:
             views = prior.views
             self.looking = [shot.view for i in error.images for shot in shots[i * views : (i + 1) * views]]
-            raise NonFiniteError(str(error)) from error
+            raise NonFiniteError(str(error), error.fix) from error
         weight = self.settings.sds.weight if self.plan.name == "sds" else 1.0
         return weight * gradient.to(x.device, x.dtype)
 

@@ -21,10 +21,13 @@ BAND_CELLS = 2.5  # the terms look at grid vertices this close to the surface
 class NonFiniteError(FloatingPointError):
     """A loss or gradient that is not finite; the message names the step, the fix a way on."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        fix: str = "lower the learning rates geometry.lr and color.lr, or set prior.dtype to float32",
+    ) -> None:
         super().__init__(message)
-        self.message = message
-        self.fix = "lower the learning rates geometry.lr and color.lr, or set prior.dtype to float32"
+        self.message, self.fix = message, fix
 
 
 def silhouette_loss(surface: Surface, targets: Targets, chosen: list[int], renderer: Rasterizer) -> Tensor:

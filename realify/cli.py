@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it, so that `realify --help` an
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
@@ -67,7 +68,7 @@ def run(
 ) -> None:
     """Turn a sketch and a sentence into a realistic textured mesh."""
     console = Console(stderr=True)
-    with told_errors(console, debug):
+    with told_errors(console, debug, settable=True):
         options = {
             "seed": seed,
             "prior.name": prior,
@@ -107,7 +108,7 @@ def fit(
 ) -> None:
     """Fit a closed body to a sketch and stop there."""
     console = Console(stderr=True)
-    with told_errors(console, debug):
+    with told_errors(console, debug, settable=True):
         options = {
             "seed": seed,
             "device": device,
@@ -148,8 +149,9 @@ def settings_from(preset_name: str | None, changes: dict[str, Any]) -> Settings:
 
 
 @contextmanager
-def told_errors(console: Console, debug: bool) -> Iterator[None]:
-    """Tells an error of our own kinds in a red line, and its fix in a second; exit code 2."""
+def told_errors(console: Console, debug: bool, settable: bool = False) -> Iterator[None]:
+    """Tells an error of our own kinds in a red line, and its fix in a second; exit code 2. `settable`: the command
+    takes settings, and a third line says how it is given those that the fix names."""
     try:
         yield
     except Exception as error:
@@ -159,7 +161,17 @@ def told_errors(console: Console, debug: bool) -> Iterator[None]:
         console.print(f"error: {message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         if fix:
             console.print(fix, markup=False, highlight=False, soft_wrap=True)
+        if settable and "--" not in fix and (named := _named_settings(fix)):
+            how = " or ".join(f"--set {key}=VALUE" for key in named)
+            console.print(f"Give it here as {how}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
+
+
+def _named_settings(text: str) -> list[str]:
+    """The settings that a fix speaks of: by a dotted key, or as in "set backend to torch"."""
+    keys = [row.key for row in describe()]
+    whole = {key: rf"\b{re.escape(key)}\b" if "." in key else rf"\b[Ss]et {key} to\b" for key in keys}
+    return [key for key in keys if re.search(whole[key], text)]
 
 
 def _given(options: dict[str, Any], changes: list[str] | None) -> dict[str, Any]:

@@ -27,7 +27,6 @@ MEMORY_BYTES, MEMORY_BYTES_PER_FACE = 3 * 2**30, 4096
 SECONDS, SECONDS_PER_FACE = 60.0, 5e-4
 
 
-
 def clean_body(mesh: Mesh, face_budget: int) -> Mesh:
     """The body without crumbs and cavities, evenly meshed with `face_budget` faces or up to 2 % fewer.
 

@@ -121,6 +121,14 @@ def run(
     return warnings
 
 
+def digest_of(sketch: bytes, prompt: str) -> str:
+    """What the result of a job holds whose every step was done once, in order."""
+    digest = hashlib.sha256(sketch + prompt.encode()).hexdigest()
+    for index in range(len(plan(int(number(prompt, "steps", 20))))):
+        digest = hashlib.sha256(f"{digest} {index}".encode()).hexdigest()
+    return digest
+
+
 def plan(steps: int) -> list[tuple[str, int]]:
     """(stage, step within it) for each step; every stage has one."""
     counts = {name: max(1, round(steps * share)) for name, share in SHARES.items()}

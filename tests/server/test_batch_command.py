@@ -137,7 +137,7 @@ def _line(process: psutil.Process) -> list[str]:
 def test_stopped_in_the_middle_it_goes_on_from_the_checkpoint(tmp_path: Path, number: int) -> None:
     sketches, out = tmp_path / "in", tmp_path / "out"
     put(sketches / "cup.obj", obj())
-    put(sketches / "cup.txt", b"steps=200 pause=0.02 checkpoint-every=4")
+    put(sketches / "cup.txt", b"steps=100 pause=0.02 checkpoint-every=4")
     environment = {**os.environ, "REALIFY_PIPELINE": PIPELINE, "REALIFY_RESERVE": "0", "REALIFY_WARM_PRIOR": ""}
     code = f"{CTRL_C}; import typer; from server.batch_command import batch; typer.run(batch)"
     line = [sys.executable, "-c", code, str(sketches), "-o", str(out)]
@@ -160,7 +160,7 @@ def test_stopped_in_the_middle_it_goes_on_from_the_checkpoint(tmp_path: Path, nu
     assert second.returncode == 0, said
     (job,) = jobs.iterdir()  # the same one, in a second attempt
     assert job.name == report(out)["cup"]["job"] and json.loads((out / "batch.json").read_text())["jobs"]
-    assert prompt_of(out / "cup.glb").startswith("steps=200")
+    assert prompt_of(out / "cup.glb").startswith("steps=100")
     assert [each.name for each in (job / "attempts").iterdir()] == ["2"]
 
 

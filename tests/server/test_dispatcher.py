@@ -13,8 +13,8 @@ import pytest
 from realify.checkpoint import NAME
 from server.problem import Problem
 from server.run_files import CHECKPOINT
-from tests.server.fake_pipeline import glb_extras
-from tests.server.workshop import Workshop, until, workshop
+from tests.server.fake_pipeline import digest_of, glb_extras
+from tests.server.workshop import SKETCH, Workshop, until, workshop
 
 
 def digest(shop: Workshop, job_id: str) -> str:
@@ -52,15 +52,13 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_the_steps_since_its_che
     async def main() -> None:
         async with workshop(tmp_path) as shop:
             prompt = "steps=60 pause=.02 checkpoint-every=4"
-            whole = await shop.add(prompt)
-            await shop.reaches(whole, "done")
             job = await shop.add(prompt)
             await shop.runs_at(job, "sds")
             os.kill(shop.worker_pid(), signal.SIGKILL)
             row = await shop.reaches(job, "done", "dead", "failed")
             assert row.state == "done" and row.attempt == 2 and row.strikes == 0
             assert any("SIGKILL" in warning for warning in row.warnings)
-            assert digest(shop, job) == digest(shop, whole)
+            assert digest(shop, job) == digest_of(SKETCH, prompt)
             await until(lambda: attempts(shop, job) == ["2"], "the first attempt's folder is gone")
             first_again = [e.stage for e in shop.store.events(0, job) if e.kind == "progress"]
             assert first_again.count("read") == 1, "the job began from the start again"
@@ -172,13 +170,13 @@ def test_a_stop_of_the_server_is_no_strike_and_the_next_one_goes_on(tmp_path: Pa
             row = await shop.reaches(running, "done", "failed", "dead")
             assert row.state == "done" and row.attempt == 2 and row.strikes == 0 and row.warnings == []
             assert [e.stage for e in shop.store.events(0, running) if e.kind == "progress"].count("read") == 1
-            whole = await shop.add(prompt)
+            waiting = await shop.add("steps=5")
             await until(lambda: shop.row(hanging).state == "running", "the other one has its turn")
         async with workshop(tmp_path) as shop:
             row = await shop.reaches(hanging, "done", "failed", "dead")
             assert row.state == "done" and row.attempt == 2 and row.strikes == 0
-            await shop.reaches(whole, "done")
-            assert digest(shop, running) == digest(shop, whole)
+            await shop.reaches(waiting, "done")
+            assert digest(shop, running) == digest_of(SKETCH, prompt)
 
     running, hanging, pid = asyncio.run(first())
     assert not Path(f"/proc/{pid}").exists()

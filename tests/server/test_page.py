@@ -141,7 +141,7 @@ def test_a_sketch_is_dropped_and_the_result_stands_beside_it(visit: Open, server
     drop(here.page, "mushroom.glb", MUSHROOM.read_bytes())
     expect(here.page.locator(".facts")).to_contain_text("vertices")
     assert here.page.locator("#prompt").get_attribute("placeholder") == "a photo of a mushroom"
-    here.page.fill("#prompt", "a photo of a red mushroom steps=60 pause=.15 warn=hello")
+    here.page.fill("#prompt", "a photo of a red mushroom steps=60 pause=.1 warn=hello")
     here.page.get_by_role("button", name="Realify").click()
     job_id = here.opened()
     bar = here.page.get_by_role("progressbar", name="Progress")
@@ -335,7 +335,7 @@ def test_on_a_phone(visit: Open, server: Server, scheme: str) -> None:
 def test_it_goes_on_by_itself_when_the_server_was_killed(visit: Open, tmp_path: Path) -> None:
     server = start_server(tmp_path / "data")
     here = visit(url=server.url, token=server.token)
-    job_id = server.submit("steps=30 pause=.3")["id"]
+    job_id = server.submit("steps=30 pause=.15")["id"]
     row = here.page.locator(f'#list a[href="#/jobs/{job_id}"]')
     expect(row).to_have_attribute("data-state", "running")
     server.kill()

@@ -17,6 +17,7 @@ from server.store.store import Store
 
 FAST = "tests.server.fake_pipeline:run"
 SHA = "ab" * 32
+SKETCH = b"a sketch that the fast pipeline only hashes"
 PATIENCE = 60.0
 
 
@@ -80,7 +81,7 @@ async def workshop(data: Path, **changes: object) -> AsyncIterator[Workshop]:
     store = Store.open(folders)
     if store.upload(SHA) is None:
         folders.upload(SHA).mkdir(parents=True)
-        (folders.upload(SHA) / "sketch.glb").write_bytes(b"a sketch that the fast pipeline only hashes")
+        (folders.upload(SHA) / "sketch.glb").write_bytes(SKETCH)
         await store.add_upload(UploadRow(SHA, "mug.glb", ".glb", "sketch.glb", 43, 3, 1, [], 0.0))
     executor = LocalExecutor(settings)
     dispatcher = Dispatcher(store, executor, folders, settings)

@@ -8,19 +8,17 @@ import signal
 import subprocess
 import sys
 import textwrap
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import bpy
-import pytest
 
 from tests.blender_addon.inside import sketches
-from tests.blender_addon.inside.conftest import FAST, PACKAGE, ROOT, Server
+from tests.blender_addon.inside.conftest import PACKAGE, ROOT, Server
 from tests.blender_addon.inside.test_run import ECHO, begin, realify
 
-SLOW = "a wedge echo=1 steps=60 pause=.1"
+SLOW = "a wedge echo=1 steps=50 pause=.08"
 
 
 def the_job(runtime: ModuleType) -> Any:
@@ -154,50 +152,4 @@ def test_blender_closed_before_the_sketch_was_sent(
     job = the_job(runtime)
     assert job.key == key and job.phase == "failed" and "closed" in job.trouble["message"]
     bpy.ops.realify.retry(key=key)
-    wait(lambda: job.phase == "done", "result")
-
-
-def test_a_server_that_goes_and_comes_back(
-    new_server: Any, use: Any, runtime: ModuleType, wait: Any, tmp_path: Path
-) -> None:
-    first = new_server(data=tmp_path / "kept")
-    use(first)
-    job = begin(runtime, sketches.wedge(), SLOW)
-    wait(lambda: job.phase == "running" and job.step > 1, "run")
-    first.kill()
-    wait(lambda: runtime.desk.status.state == "unreachable", "notice of it")
-    assert job.phase == "running" and runtime.desk.status.fix
-    port = int(first.url.rsplit(":", 1)[1])
-    new_server(*FAST, data=tmp_path / "kept", port=port)
-    wait(lambda: runtime.desk.status.state == "ready", "line again")
-    wait(lambda: job.phase == "done", "result")
-
-
-def test_a_cancel_that_does_not_reach_the_server_is_told_and_the_job_goes_on(
-    new_server: Any, use: Any, runtime: ModuleType, wait: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server = new_server()
-    use(server)
-    job = begin(runtime, sketches.wedge(), SLOW)
-    wait(lambda: job.phase == "running", "run")
-    server.kill()
-    wait(lambda: runtime.desk.status.state == "unreachable", "notice of it")
-    monkeypatch.setattr(import_module(f"{PACKAGE}.jobs.link"), "WAIT_SECONDS", 0.5)
-    bpy.ops.realify.cancel(key=job.key)
-    assert job.phase == "running" and any("could not be cancelled" in each for each in job.warnings)
-
-
-def test_a_server_that_forgot_the_job_is_told_and_a_retry_sends_it_anew(
-    new_server: Any, use: Any, runtime: ModuleType, wait: Any, tmp_path: Path
-) -> None:
-    first = new_server(data=tmp_path / "one")
-    use(first)
-    job = begin(runtime, sketches.wedge(), SLOW)
-    wait(lambda: job.phase == "running", "run")
-    first.kill()
-    use(new_server(data=tmp_path / "other"))
-    wait(lambda: job.phase == "lost", "notice of it")
-    assert "does not know this job" in job.trouble["message"]
-    job.prompt = ECHO
-    bpy.ops.realify.retry(key=job.key)
     wait(lambda: job.phase == "done", "result")

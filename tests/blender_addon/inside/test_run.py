@@ -58,46 +58,6 @@ def server_job(server: Server, job_id: str) -> dict[str, Any]:
         return json.load(answer)
 
 
-def test_progress_is_heard_step_by_step(server: Server, use: Any, runtime: ModuleType, wait: Any) -> None:
-    use(server)
-    job = begin(runtime, sketches.wedge(), "a wedge steps=40 pause=.1 warn=odd")
-    phases, stages, steps, left = [], [], set(), []
-
-    def look() -> bool:
-        phases.append(job.phase)
-        stages.append(job.stage)
-        steps.add((job.stage, job.step))
-        left.append(job.seconds_left)
-        return job.phase == "done"
-
-    wait(look, "result")
-    order = [phase for phase in ("preparing", "sending", "running", "fetching", "done") if phase in phases]
-    assert {"preparing", "running", "fetching", "done"} <= set(order)
-    assert [stage for stage in ("read", "fit", "sds", "bridge") if stage in stages] == ["read", "fit", "sds", "bridge"]
-    assert len(steps) > 8 and any(left) and job.warnings == ["odd"]
-    assert (runtime.course.folder / job.key / "preview.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_cancel_reaches_the_server(server: Server, use: Any, runtime: ModuleType, wait: Any) -> None:
-    use(server)
-    job = begin(runtime, sketches.wedge(), "a wedge steps=1000 pause=.1")
-    wait(lambda: job.phase == "running", "run")
-    assert bpy.ops.realify.cancel(key=job.key) == {"FINISHED"}
-    assert job.phase == "cancelled" and server_job(server, job.id)["state"] == "cancelled"
-    assert bpy.ops.realify.remove(key=job.key) == {"FINISHED"}
-    assert not runtime.desk.jobs and not (runtime.course.folder / job.key).exists()
-
-
-def test_a_cancel_before_anything_was_sent(server: Server, use: Any, runtime: ModuleType, wait: Any) -> None:
-    use(server)
-    job = begin(runtime, sketches.wedge(), "a wedge")
-    wait(lambda: runtime.course._at_work, "child")
-    bpy.ops.realify.cancel(key=job.key)
-    for _ in range(20):
-        wait(lambda: True, "turn")
-    assert job.phase == "cancelled" and job.id is None
-
-
 def test_one_undo_takes_it_back_and_it_does_not_come_again_by_itself(
     server: Server, use: Any, runtime: ModuleType, wait: Any
 ) -> None:
@@ -204,14 +164,18 @@ def test_settings_reach_the_server(server: Server, use: Any, runtime: ModuleType
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("prompt", ["ein großer Pilz", "красный гриб", "赤いキノコの写真", "فطر أحمر", "🍄 «x» \\ \"'"])
-def test_a_prompt_in_any_script(prompt: str, server: Server, use: Any, runtime: ModuleType) -> None:
+def test_prompts_in_any_script(server: Server, use: Any, runtime: ModuleType) -> None:
     use(server)
-    sketch = sketches.wedge(prompt[:20])
-    realify(sketch, f"{prompt} steps=8")
-    (job,) = runtime.desk.jobs.values()
-    assert server_job(server, job.id)["prompt"] == f"{prompt} steps=8"
-    assert server_job(server, job.id)["name"] == sketch.name
+    prompts = ["ein großer Pilz", "красный гриб", "赤いキノコの写真", "فطر أحمر", "🍄 «x» \\ \"'"]
+    made = [sketches.wedge(prompt[:20]) for prompt in prompts]
+    for sketch, prompt in zip(made, prompts, strict=True):
+        sketch.realify.prompt = f"{prompt} steps=8"
+    sketches.select(*made)
+    assert bpy.ops.realify.run() == {"FINISHED"}
+    there = [server_job(server, job.id) for job in runtime.desk.jobs.values()]
+    wanted = [(f"{prompt} steps=8", sketch.name) for prompt, sketch in zip(prompts, made, strict=True)]
+    assert sorted((each["prompt"], each["name"]) for each in there) == sorted(wanted)
+    assert all(sketch.realify.result is not None for sketch in made)
 
 
 def test_what_the_server_offers_is_what_the_panel_offers(server: Server, use: Any, runtime: ModuleType) -> None:

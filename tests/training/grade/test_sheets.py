@@ -68,7 +68,8 @@ def glb_of(body: Mesh) -> bytes:
 def test_a_fitted_sketch_is_seen_as_the_product_shows_it(
     sketched: tuple[Path, Renders], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs, "STEPS", 3)
+    for name, value in {"STEPS": 3, "GRID": 32, "RESOLUTION": 64}.items():
+        monkeypatch.setattr(pairs, name, value)
     path, renders = sketched
     found = fitted_sketches([path], renders, 5, 64, seed=0)
     assert [each.picture.meta["object"] for each in found] == [SKETCHED]  # the other was sketched in other colours

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.yardstick import markdown, time_ms, yardstick_ms
-from sdf_fit.feature_grid import FeatureGrid
-from sdf_fit.fields import MaterialField
+from sdf_fit.body.feature_grid import FeatureGrid
+from sdf_fit.body.fields import MaterialField
 from sdf_fit.render.shading import srgb_to_linear
 
 HEADER = ["colour field, 30k points, one thread", "parameters", "step ms best", "median", "PSNR dB", "rate"]

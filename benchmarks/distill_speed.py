@@ -16,16 +16,16 @@ from statistics import median
 import torch
 
 from benchmarks.yardstick import markdown, yardstick_ms
+from distill.card import RuleDefaults
+from distill.images.picture import LatentPicture, random_x
+from distill.images.run import PictureRun
 from distill.load import load_prior
-from distill.picture import LatentPicture, random_x
-from distill.picture_run import PictureRun
 from distill.precision import choose_dtype
 from distill.prior import Prior, predict_together
 from distill.priors.options import OptionError, PriorOptions
 from distill.prompts import build_prompts, embed_pairs
-from distill.rule import PromptBatch
-from distill.rules import plan_picture
-from distill.style import RuleDefaults
+from distill.rules.registry import plan_picture
+from distill.rules.rule import PromptBatch
 
 WARM_UP = 3
 BATCHES = (1, 8)

@@ -25,8 +25,8 @@ from sdf_fit.fit import fit_sketch
 from sdf_fit.measures import precision_recall, silhouette_iou
 from sdf_fit.mesh import Mesh
 from sdf_fit.render.numba import NumbaRasterizer
-from sdf_fit.sketch import read_sketch
-from tests.sdf_fit.hard_sketches import (
+from sdf_fit.sketch.read import read_sketch
+from tests.sdf_fit.sketch.hard_sketches import (
     chair_truth,
     hull_soup,
     hull_truth,

@@ -24,7 +24,7 @@ import trimesh
 
 from benchmarks.workshop import PROMPTS, SKETCHES, example
 from benchmarks.yardstick import markdown, yardstick_ms
-from realify.mesh_measures import is_closed_manifold
+from realify.result.measures import is_closed_manifold
 from sdf_fit.measures import silhouette_iou
 from sdf_fit.mesh import Mesh
 from sdf_fit.render.numba import NumbaRasterizer
@@ -42,7 +42,7 @@ NAME = "mushroom"
 def run_job(folder: Path, options: list[str]) -> tuple[Path, float, float]:
     """The GLB, the seconds and the peak of resident memory in GiB. Raises CalledProcessError."""
     out = folder / f"{NAME}.glb"
-    command = [sys.executable, "-c", "from realify.cli import main; main()", "run", str(SKETCHES / out.name)]
+    command = [sys.executable, "-c", "from realify.commands.cli import main; main()", "run", str(SKETCHES / out.name)]
     command += ["--prompt", PROMPTS[NAME], "-o", str(out), "--preset", "draft", *options]
     environment = os.environ | ONE_THREAD | {"NUMBA_CACHE_DIR": str(folder / "compiled")}
     peak, start = 0, time.perf_counter()

@@ -30,19 +30,19 @@ from benchmarks.yardstick import markdown, yardstick_ms
 from distill.load import EMBEDDED, load_prior
 from distill.prior import Prior
 from distill.prompts import PromptTable
-from realify.looks import BACKGROUND, draw_sketch
-from realify.photographs import Shot, photograph, sample_shots
+from realify.result.render_views import BACKGROUND, draw_sketch
 from realify.settings import Bridge, Sds, Settings, preset, to_dict
-from realify.stages import StageRun, plan_stages
-from sdf_fit.body import Body
+from realify.stages.random_views import Shot, photograph, sample_shots
+from realify.stages.stage import StageRun, plan_stages
+from sdf_fit.body.body import Body
+from sdf_fit.body.targets import Targets, silhouette_targets
 from sdf_fit.cameras import View, distance_for_fill
 from sdf_fit.measures import silhouette_iou
 from sdf_fit.render.backgrounds import plain
 from sdf_fit.render.numba import NumbaRasterizer
 from sdf_fit.render.shading import STUDIO
-from sdf_fit.sketch import Sketch
-from sdf_fit.surface import draw
-from sdf_fit.targets import Targets, silhouette_targets
+from sdf_fit.render.surface import draw
+from sdf_fit.sketch.read import Sketch
 
 HEADER = ["", "saturation: SDS", "→ bridge", "renders", "clipped: SDS", "→ bridge", "renders",
           "high frequencies, %: SDS", "→ bridge", "renders", "silhouette IoU: SDS", "→ bridge"]  # fmt: skip
@@ -116,7 +116,7 @@ def _code() -> bytes:
 
 def shaped_by() -> list[Path]:
     """The files of both; `looks` has the background of the picture to look at."""
-    own = [HERE / "workshop.py", Path(__file__), ROOT / "realify" / "looks.py"]
+    own = [HERE / "workshop.py", Path(__file__), ROOT / "realify" / "result" / "render_views.py"]
     return [*shaping(), *own, *(path for path in EMBEDDED.rglob("*") if path.is_file())]
 
 

@@ -13,13 +13,10 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("distill", "sdf_fit", "realify")
 NOT_SHAPING = (
     # how a prior's files are found and fetched (the files count for themselves), and a page of the docs
-    "distill/catalog.py", "distill/fetch.py", "distill/find.py", "distill/needed.py", "distill/rules_page.py",
-    # commands, files, previews, and the 2D tasks; settings count by their values
-    "realify/cli.py", "realify/*commands.py", "realify/image_*.py", "realify/input_picture.py",
-    "realify/contact_sheet.py", "realify/looks.py", "realify/previews.py", "realify/turntable.py",
-    "realify/watch.py", "realify/events.py", "realify/progress.py", "realify/own_errors.py",
-    "realify/run_folder.py", "realify/atomic.py", "realify/setting_fields.py", "realify/settings.py",
-    "realify/prior_check.py",
+    "distill/hub/*.py", "distill/rules_page.py",
+    # commands, the 2D tasks, what a job tells and leaves behind, its pictures; settings count by their values
+    "realify/__main__.py", "realify/commands/*.py", "realify/images/*.py", "realify/job/*.py", "realify/setting*.py",
+    "realify/result/contact_sheet.py", "realify/result/render_views.py", "realify/result/turntable.py",
 )  # fmt: skip
 
 

@@ -23,10 +23,10 @@ from distill.load import load_prior
 from distill.prior import Prior, predict_together
 from distill.prompts import PromptTable
 from realify.settings import Settings, preset
-from realify.stages import StagePlan, StageRun, plan_stages
-from sdf_fit.body import Body
+from realify.stages.stage import StagePlan, StageRun, plan_stages
+from sdf_fit.body.body import Body
+from sdf_fit.body.targets import Targets, silhouette_targets
 from sdf_fit.render.numba import NumbaRasterizer
-from sdf_fit.targets import Targets, silhouette_targets
 
 RATIO_HEADER = ["ms, mean of {count} steps", "prior in", "a step", "moving the shape", "the shape at rest",
                 "prior alone", "ratio", "target"]  # fmt: skip
@@ -37,26 +37,26 @@ WHOLE: Part = ("a step", "", "")
 # the line above
 PARTS: tuple[Part, ...] = (
     ("the prior's forward pass", "distill/prior.py", "predict_together"),
-    ("shots, rasterised", "realify/exposure.py", "expose"),
-    ("- rasterise and interpolate", "sdf_fit/surface.py", "draw"),
-    ("photographs", "realify/photographs.py", "develop"),
-    ("- material field", "sdf_fit/fields.py", "forward"),
+    ("shots, rasterised", "realify/stages/rasterised.py", "expose"),
+    ("- rasterise and interpolate", "sdf_fit/render/surface.py", "draw"),
+    ("photographs", "realify/stages/random_views.py", "develop"),
+    ("- material field", "sdf_fit/body/fields.py", "forward"),
     ("- shade", "render/shading.py", "shade"),
     ("- antialias", "render/antialias.py", "antialias"),
-    ("what the prior wants to see", "realify/control_pictures.py", "control_pictures"),
-    ("random shots", "realify/photographs.py", "sample_shots"),
-    ("colour terms", "realify/stages.py", "_color_terms"),
-    ("extract the surface, with normals", "sdf_fit/body.py", "surface"),
-    ("terms of the shape", "realify/stages.py", "_regulariser"),
-    ("- silhouettes", "sdf_fit/losses.py", "silhouette_loss"),
-    ("- distance field", "sdf_fit/losses.py", "sdf_terms"),
-    ("- normals", "sdf_fit/losses.py", "normal_consistency"),
+    ("what the prior wants to see", "realify/stages/control_images.py", "control_pictures"),
+    ("random shots", "realify/stages/random_views.py", "sample_shots"),
+    ("colour terms", "realify/stages/stage.py", "_color_terms"),
+    ("extract the surface, with normals", "sdf_fit/body/body.py", "surface"),
+    ("terms of the shape", "realify/stages/stage.py", "_regulariser"),
+    ("- silhouettes", "sdf_fit/body/losses.py", "silhouette_loss"),
+    ("- distance field", "sdf_fit/body/losses.py", "sdf_terms"),
+    ("- normals", "sdf_fit/body/losses.py", "normal_consistency"),
     ("backward", "torch/_tensor.py", "backward"),
     ("- rasterise and interpolate", "render/numba.py", "backward"),
-    ("- feature grid", "sdf_fit/feature_grid.py", "backward"),
+    ("- feature grid", "sdf_fit/body/feature_grid.py", "backward"),
     ("optimiser", "torch/optim/adam.py", "step"),
     ("check the gradients", "sdf_fit/fit.py", "_check_gradients"),
-    ("keep thin parts", "sdf_fit/body.py", "keep_thin_parts"),
+    ("keep thin parts", "sdf_fit/body/body.py", "keep_thin_parts"),
 )  # shots and silhouettes share "rasterise"; photographs and what the prior sees the material field, "antialias" too
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 
 from realify.settings import Settings
-from sdf_fit.body import Body
+from sdf_fit.body.body import Body
 from sdf_fit.extract import make_extractor
 from sdf_fit.fit import fit_sketch
 from sdf_fit.render.numba import NumbaRasterizer
-from sdf_fit.sketch import Sketch, read_sketch
+from sdf_fit.sketch.read import Sketch, read_sketch
 
 ROOT = Path(__file__).parents[1]
 SKETCHES = ROOT / "examples" / "sketches"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from distill.catalog import ControlKind
+from distill.hub.catalog import ControlKind
 
 GUIDE_CHANNELS = 7
 CHANNELS: dict[ControlKind, int] = {"depth": 3, "normal": 3, "color": 3, "guide": GUIDE_CHANNELS}

@@ -1,4 +1,4 @@
-"""A prior by its name: an alias of distill/catalog.py, a local folder, or a repository id of the model hub."""
+"""A prior by its name: an alias of distill/hub/catalog.py, a local folder, or a repository id of the model hub."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from distill.find import EMBEDDED, MissingPrior, find_prior
+from distill.hub.locate import EMBEDDED, MissingPrior, find_prior
 from distill.precision import choose_device
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from distill.prior import Adapter, Prior, PromptEmbeds
-from distill.prior_gaussian import GaussianPrior
-from distill.rule import PromptBatch, Rule
+from distill.priors.gaussian import GaussianPrior
+from distill.rules.rule import PromptBatch, Rule
 from distill.schedule import NoiseSchedule
 
 BACKWARD = 2  # what a backward pass costs beside a forward one

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from distill.card import PromptStyle
 from distill.controls import ControlKind
 from distill.schedule import NoiseSchedule
-from distill.style import PromptStyle
 
 
 @dataclass(frozen=True)

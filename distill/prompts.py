@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from distill.card import Part, PromptStyle
 from distill.prior import Prior
-from distill.rule import PromptBatch
-from distill.style import Part, PromptStyle
+from distill.rules.rule import PromptBatch
 
 FRONT_WITHIN = 45.0  # degrees of azimuth either side of front and back
 OVERHEAD_ABOVE = 60.0  # degrees of elevation

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import torch
 
-from distill.dds import DDS
+from distill.card import RuleDefaults
 from distill.nfe import count_step
-from distill.rules import RULES, make_rule
-from distill.style import RuleDefaults
+from distill.rules.dds import DDS
+from distill.rules.registry import RULES, make_rule
 
 SHAPE = (3, 4, 4)
 HEAD = """# Distillation rules
 
-Written by `make docs` from `distill/rules.py`. Every rule turns a picture x, a time t and noise into the gradient that
-an optimiser descends; one file each, one interface (`distill/rule.py`). x_t = alpha x + sigma eps; e(y) is the prior's
-noise prediction at (x_t, t) for the prompt y, e(∅) without one. A guidance scale s means e(∅) + s (e(y) - e(∅)) in all.
+Written by `make docs` from `distill/rules/registry.py`. Every rule turns a picture x, a time t and noise into the
+gradient that an optimiser descends; one file each, one interface (`distill/rules/rule.py`). x_t = alpha x + sigma eps;
+e(y) is the prior's noise prediction at (x_t, t) for the prompt y, e(∅) without one. A guidance scale s means
+e(∅) + s (e(y) - e(∅)) in all.
 
 NFE is the number of the network's evaluations for one picture in one step, at the constants of the paper. "At once" is
 how many pictures go through the network in one pass, which is what the memory of a step grows with; one that trains

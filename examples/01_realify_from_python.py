@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from realify.events import Event
+from realify.job.events import Event
 from realify.pipeline import run
 from realify.settings import apply, preset
 

@@ -13,7 +13,7 @@ from trimesh import Trimesh
 from sdf_fit.extract import make_extractor
 from sdf_fit.fit import fit_sketch
 from sdf_fit.render import make_renderer
-from sdf_fit.sketch import read_sketch
+from sdf_fit.sketch.read import read_sketch
 
 SKETCH = Path(__file__).parent / "sketches/mushroom.glb"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from realify.contact_sheet import CAPTION, MARGIN
 from realify.pipeline import run
+from realify.result.contact_sheet import CAPTION, MARGIN
 from realify.settings import apply, preset
 
 SKETCHES = Path(__file__).parent / "sketches"

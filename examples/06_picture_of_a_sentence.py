@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from distill.images.picture import LatentPicture, random_x
+from distill.images.run import PictureRun
 from distill.load import load_prior
-from distill.picture import LatentPicture, random_x
-from distill.picture_run import PictureRun
 from distill.prompts import build_prompts, embed_pairs
-from distill.rules import RULES, plan_picture
+from distill.rules.registry import RULES, plan_picture
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ def main() -> None:
     painting.parent.mkdir(parents=True, exist_ok=True)
     painted_mushroom().save(painting)
     command = ["image", "paint", str(painting), PROMPT, "-o", str(args.picture), "--background", "grey", *further]
-    raise SystemExit(subprocess.run([sys.executable, "-m", "realify.cli", *command], check=False).returncode)
+    raise SystemExit(subprocess.run([sys.executable, "-m", "realify", *command], check=False).returncode)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from distill.images.overlay import BRIGHTNESS, TURNS, RotatedOverlays, random_films
+from distill.images.run import PictureRun
 from distill.load import load_prior
-from distill.overlay import BRIGHTNESS, TURNS, RotatedOverlays, random_films
-from distill.picture_run import PictureRun
 from distill.prompts import build_prompts, embed_pairs
-from distill.rules import plan_picture
+from distill.rules.registry import plan_picture
 
 
 def save(pixels: torch.Tensor, path: Path) -> None:

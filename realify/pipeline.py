@@ -23,26 +23,26 @@ from distill.precision import choose_device
 from distill.prior import Prior
 from distill.priors.options import Attention, PriorOptions, try_options
 from distill.prompts import PromptTable
-from distill.stage_plan import StagePlan
-from realify.bake import bake
-from realify.checkpoint import discard_checkpoint, load_checkpoint
-from realify.contact_sheet import write_contact_sheet
-from realify.events import Advice, Event
-from realify.export import write_body, write_glb
-from realify.photographs import count_pictures
-from realify.remesh import clean_body
+from distill.rules.stage_plan import StagePlan
+from realify.job.checkpoint import discard_checkpoint, load_checkpoint
+from realify.job.events import Advice, Event
+from realify.job.watch import Watch
+from realify.result.bake import bake
+from realify.result.contact_sheet import write_contact_sheet
+from realify.result.export import write_body, write_glb
+from realify.result.remesh import clean_body
+from realify.result.turntable import write_turntable
+from realify.result.unwrap import unwrap
 from realify.settings import Settings
-from realify.stages import StageRun, plan_stages
-from realify.synchronised import SamplePlan, SampleRun, plan_sample
-from realify.turntable import write_turntable
-from realify.unwrap import unwrap
-from realify.watch import Watch
-from sdf_fit.body import Body
+from realify.stages.random_views import count_pictures
+from realify.stages.stage import StageRun, plan_stages
+from realify.stages.synchronised import SamplePlan, SampleRun, plan_sample
+from sdf_fit.body.body import Body
+from sdf_fit.body.targets import silhouette_targets
 from sdf_fit.extract import Extractor, make_extractor
 from sdf_fit.fit import fit_sketch
 from sdf_fit.render import Rasterizer, make_renderer
-from sdf_fit.sketch import Sketch, read_sketch
-from sdf_fit.targets import silhouette_targets
+from sdf_fit.sketch.read import Sketch, read_sketch
 
 log = logging.getLogger("realify")
 
@@ -92,7 +92,7 @@ def run(
     `name` is the object's in the GLB, the sketch file's if None; on_checkpoint() hears of each checkpoint once it is
     on disk; keep_checkpoint leaves the last one there, for a caller who has yet to put the result in its place.
 
-    Raises realify.events.Stopped once should_stop() said so (from the first distillation step on with a
+    Raises realify.job.events.Stopped once should_stop() said so (from the first distillation step on with a
     checkpoint on disk), and the parts' own errors: SketchError, PromptError, MissingPrior, NonFiniteError, …
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, lru_cache
 from typing import Any, get_args, get_type_hints
 
-from realify.setting_fields import JsonValue, Row, SettingsError, choice, free, number, numbers, read_numbers, shown
+from realify.setting import JsonValue, Row, SettingsError, choice, free, number, numbers, read_numbers, shown
 
 
 def _require_order(group: str, values: Any, low: str, high: str) -> None:
@@ -129,7 +129,7 @@ class Color:
     )
 
 
-# The rules of distill/rules.py that need no picture to edit; a test holds the two together.
+# The rules of distill/rules/registry.py that need no picture to edit; a test holds the two together.
 RULES = (
     "sds", "bridge", "nfsd", "csd", "vsd", "ism", "sdi", "full-path", "full-path-unconditional", "full-path-lora",
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """Optimise a body through pictures: the loop, and its first use, the fit of an SDF to renders of the sketch.
 
-The loop takes any image loss. Here that is mask and depth of the sketch; `realify.stages` hands it a
+The loop takes any image loss. Here that is mask and depth of the sketch; `realify.stages.stage` hands it a
 distillation gradient.
 """
 
@@ -13,18 +13,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sdf_fit.body import Body, Shape
+from sdf_fit.body.body import Body, Shape
+from sdf_fit.body.fields import MaterialField, SdfGrid
+from sdf_fit.body.free_space import initial_distance
+from sdf_fit.body.losses import DEPTH_CAP, NonFiniteError, mask_and_depth_loss, sdf_terms
+from sdf_fit.body.targets import Targets, sketch_targets
+from sdf_fit.body.tidy import tidy
 from sdf_fit.cameras import sphere_of_views
 from sdf_fit.extract import Extractor
-from sdf_fit.fields import MaterialField, SdfGrid
-from sdf_fit.free_space import initial_distance
-from sdf_fit.losses import DEPTH_CAP, NonFiniteError, mask_and_depth_loss, sdf_terms
 from sdf_fit.render import Rasterizer
 from sdf_fit.render.shading import linear_to_srgb
-from sdf_fit.sketch import Sketch
-from sdf_fit.surface import Surface, draw
-from sdf_fit.targets import Targets, sketch_targets
-from sdf_fit.tidy import tidy
+from sdf_fit.render.surface import Surface, draw
+from sdf_fit.sketch.read import Sketch
 
 TARGET_VIEWS = 48
 

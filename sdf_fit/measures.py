@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from scipy.spatial import KDTree
 
+from sdf_fit.body.targets import sketch_targets
 from sdf_fit.cameras import clip_from_work, sphere_of_views, to_clip
 from sdf_fit.mesh import Mesh
 from sdf_fit.render import Rasterizer
-from sdf_fit.sketch import Sketch
-from sdf_fit.targets import sketch_targets
+from sdf_fit.sketch.read import Sketch
 
 IOU_VIEWS, IOU_SIZE = 16, 256
 

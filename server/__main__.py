@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from server.serve_command import serve
+from server.commands.serve import serve
 
 if __name__ == "__main__":
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -24,13 +24,13 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from realify import __version__
+from server.jobs.watched import watch_folders
 from server.models import ErrorBody
 from server.parts import Parts
 from server.routes import artefacts, batches, documents, events, health, jobs, options, pairing, queue, uploads
 from server.safety import problems
 from server.safety.gate import Gate, is_open
 from server.store.retention import clean
-from server.watched_jobs import watch_folders
 
 PAGE = Path(__file__).parent / "page"
 ROUTERS = (uploads, jobs, events, artefacts, queue, batches, options, pairing, health, documents)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from server.executor import WorkerState
+from server.jobs.executor import WorkerState
 from server.models import FINISHED, JobState
 from server.store.rows import EventRow
 

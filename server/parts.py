@@ -9,15 +9,15 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from server.config import ServerConfig
-from server.dispatcher import Dispatcher
-from server.executor import Executor
 from server.folders import Folders
-from server.local import LocalExecutor
+from server.jobs.dispatcher import Dispatcher
+from server.jobs.executor import Executor
+from server.jobs.local import LocalExecutor
 from server.metrics import Metrics
 from server.safety.hosts import Hosts
 from server.safety.pairing import Pairing
 from server.safety.tokens import Tokens
-from server.sketch_check import SketchCheck
+from server.sketches.check import SketchCheck
 from server.store.event_hub import EventHub
 from server.store.store import Store
 

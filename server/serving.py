@@ -13,13 +13,13 @@ from functools import partial
 import uvicorn
 
 from realify import __version__
-from server.addresses import certificate_names, page_addresses
-from server.announce import Announcement
 from server.app import make_app
 from server.config import ServerConfig
 from server.folders import Folders
-from server.instance import StartError, owned, tell_address
-from server.listening import Server, bound
+from server.network.addresses import certificate_names, page_addresses
+from server.network.announce import Announcement
+from server.network.instance import StartError, owned, tell_address
+from server.network.listening import Server, bound
 from server.parts import Parts, open_parts
 from server.safety.tls import Certificate, ensure_certificate, keep_fresh
 

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import pytest
 from typer.main import get_command
 
-from realify.cli import build_app
+from realify.commands.cli import build_app
 from realify.settings import describe
 
 ROOT = Path(__file__).parents[1]
@@ -114,7 +114,7 @@ def test_commands_are_found_in_the_pages() -> None:
     found = {each for page in PAGES for each in commands(page.read_text(encoding="utf-8"))}
     assert sum(bool(REALIFY.match(each)) for each in found) > 40
     modules = {program[1] for each in found if (program := PROGRAM.match(each))}
-    assert {"training.train", "training.grade", "training.stage_one", "benchmarks.realism"} <= modules
+    assert {"training.train", "benchmarks.prior", "training.stage_one", "benchmarks.realism"} <= modules
     assert "python -m training.stage_one --out data/stage_one --objects 100" in found  # over a line's end
 
 
@@ -122,7 +122,7 @@ def test_an_option_of_another_command_is_told() -> None:
     assert unknown("realify prior fetch sd15 --revision main") == set()
     assert unknown("realify prior fetch sd15 --preset draft") == {"--preset"}  # `realify run` has that
     assert unknown("sudo -u realify /opt/bin/realify pair --data /x --tls") == {"--tls"}  # `realify serve` has that
-    assert unknown("python -m training.train --data *.tar --only samples") == {"--only"}  # training.grade has that
+    assert unknown("python -m training.train --data *.tar --only samples") == {"--only"}  # benchmarks.prior has that
     assert unknown("python -m benchmarks.color_field --quick") == {"--quick"}  # it has none at all
     with pytest.raises(AssertionError, match="no module"):
         unknown("python -m training.gone --out x")

@@ -45,8 +45,8 @@ def test_errors_below_the_doors_name_settings_and_no_options(package: str) -> No
     sources = [path for path in tracked("*.py") if path.is_relative_to(ROOT / package) and path.name != "rules_page.py"]
     assert len(sources) > 20
     said = [(path.name, line) for path in sources for line in texts(path) if not COMMAND.search(line)]
-    # what find.py adds to a command that it builds begins with a blank
-    wrong = [(name, line) for name, line in said if re.search(r"--[a-z]", line) and name != "find.py"]
+    # what locate.py adds to a command that it builds begins with a blank
+    wrong = [(name, line) for name, line in said if re.search(r"--[a-z]", line) and name != "locate.py"]
     assert not wrong
 
 

@@ -22,10 +22,10 @@ import torch.nn.functional as F
 import trimesh
 from torch import Tensor
 
-from realify.control_pictures import normal_picture
+from realify.stages.control_images import normal_picture
 from sdf_fit.cameras import View, camera_positions
 from sdf_fit.render import Rasterizer, make_renderer
-from sdf_fit.surface import Drawing, Surface, draw
+from sdf_fit.render.surface import Drawing, Surface, draw
 from training.countdown import countdown
 from training.world.shards import PART, read_shard
 

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from realify.photographs import Material, Shot, photograph
+from realify.stages.random_views import Material, Shot, photograph
 from sdf_fit.cameras import SPHERE_RADIUS, View
 from sdf_fit.render import Rasterizer
 from sdf_fit.render.backgrounds import plain
 from sdf_fit.render.shading import linear_to_srgb, srgb_to_linear
-from sdf_fit.surface import Surface, draw, soft_mask
+from sdf_fit.render.surface import Surface, draw, soft_mask
 
 SAMPLES = 2  # along each side of a pixel
 TOGETHER = 4  # pictures that are drawn at once, for memory's sake

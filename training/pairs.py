@@ -20,15 +20,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from realify.control_pictures import normal_picture
-from sdf_fit.body import Body
+from realify.stages.control_images import normal_picture
+from sdf_fit.body.body import Body
 from sdf_fit.cameras import View
 from sdf_fit.extract import make_extractor
 from sdf_fit.fit import fit_sketch
 from sdf_fit.render import Rasterizer, make_renderer
 from sdf_fit.render.shading import linear_to_srgb
-from sdf_fit.sketch import Sketch, read_sketch
-from sdf_fit.surface import Surface, draw
+from sdf_fit.render.surface import Surface, draw
+from sdf_fit.sketch.read import Sketch, read_sketch
 from training.conditions import Card, camera_of
 from training.countdown import countdown
 from training.world.numbering import is_dressed

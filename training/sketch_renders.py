@@ -21,16 +21,16 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from distill.card import PromptStyle, read_style
 from distill.load import EMBEDDED
 from distill.prompts import view_word
-from distill.style import PromptStyle, read_style
-from realify.mesh_measures import face_normals, vertex_normals
-from realify.photographs import CLAY, camera_ranges
+from realify.result.measures import face_normals, vertex_normals
+from realify.stages.random_views import CLAY, camera_ranges
 from sdf_fit.cameras import View, camera_positions, clip_from_work, sample_views, to_clip
 from sdf_fit.mesh import Mesh
 from sdf_fit.render import Rasterizer, make_renderer
 from sdf_fit.render.shading import Light, sample_light, shade
-from sdf_fit.sketch import read_sketch
+from sdf_fit.sketch.read import read_sketch
 from training.countdown import countdown
 from training.cutouts import SAMPLES, camera_card, straight
 from training.pictures import split

@@ -25,15 +25,15 @@ import torch
 from distill.load import load_prior
 from distill.prior import Prior
 from distill.prompts import PromptTable
-from realify.photographs import Shot, sample_shots
 from realify.settings import Settings, preset
-from realify.stages import StageRun, plan_stages
-from sdf_fit.body import Body
+from realify.stages.random_views import Shot, sample_shots
+from realify.stages.stage import StageRun, plan_stages
+from sdf_fit.body.body import Body
+from sdf_fit.body.targets import silhouette_targets
 from sdf_fit.extract import make_extractor
 from sdf_fit.fit import fit_sketch
 from sdf_fit.render import make_renderer
-from sdf_fit.sketch import Sketch, read_sketch
-from sdf_fit.targets import silhouette_targets
+from sdf_fit.sketch.read import Sketch, read_sketch
 from training.countdown import countdown
 from training.cutouts import camera_card, cutouts
 from training.pictures import split

@@ -30,7 +30,7 @@ from transformers import CLIPTokenizer
 from distill.load import EMBEDDED, load_prior
 from distill.precision import choose_device
 from distill.schedule import NoiseSchedule
-from sdf_fit.parent_death import die_with_parent
+from sdf_fit.sandbox.parent_death import die_with_parent
 from training.card import card
 from training.examples import Batch, Examples, stream
 from training.muon import Muon

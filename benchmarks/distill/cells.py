@@ -18,9 +18,9 @@ import numpy as np
 
 from benchmarks.distill.methods import DDIM, How, Sampling, alone
 from benchmarks.shaping import ROOT, digest_of, shaping
-from distill.find import find_prior
+from distill.hub.locate import find_prior
 from distill.prompts import PromptPair
-from distill.rules import RULES, RuleEntry
+from distill.rules.registry import RULES, RuleEntry
 
 CACHE = ROOT / "benchmarks" / "cache" / "distill"
 SEEDS_APART = 10_000  # a picture's start is drawn with seed · SEEDS_APART + its place among the captions

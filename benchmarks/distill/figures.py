@@ -1,6 +1,7 @@
 """From pictures to figures: how far each method's lie from renders, and which of two methods lies nearer.
 
-Features are those of the small classifier (training/classifier.py), each scaled to deviation 1 over the references.
+Features are those of the small classifier (benchmarks/prior/classifier.py), each scaled to deviation 1 over the
+references.
 """
 
 from __future__ import annotations
@@ -12,10 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.distill.subjects import Subject, Subjects
-from benchmarks.picture_measures import measure
-from training.classifier import Classifier, answers, features_of, load_classifier
-from training.distances import (
+from benchmarks.distances import (
     among_others,
     frechet,
     kernel,
@@ -25,7 +23,10 @@ from training.distances import (
     squared_mmd,
     standardised,
 )
-from training.estimate import Estimate, estimate
+from benchmarks.distill.subjects import Subject, Subjects
+from benchmarks.estimate import Estimate, estimate
+from benchmarks.picture_measures import measure
+from benchmarks.prior.classifier import Classifier, answers, features_of, load_classifier
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "classifier" / "classifier.safetensors"
 HIGHEST_OCTAVE = 16  # waves a picture and more, of the 31 that 64 pixels can show

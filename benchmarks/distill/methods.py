@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distill.rules import RULES, make_rule, plan_picture
-from distill.stage_plan import StagePlan
-from distill.style import RuleDefaults
+from distill.card import RuleDefaults
+from distill.rules.registry import RULES, make_rule, plan_picture
+from distill.rules.stage_plan import StagePlan
 
 PAPER = RuleDefaults()
 LORA_TRAVEL = 1e-4 * PAPER.picture_steps  # the paper's learning rate × steps

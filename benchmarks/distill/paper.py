@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from training.estimate import Estimate
+from benchmarks.estimate import Estimate
 
 # FID on 5,000 captions of COCO, Stable Diffusion 2.1 base: lower is better.
 FID: Mapping[str, float] = {

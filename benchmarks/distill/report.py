@@ -13,9 +13,9 @@ from benchmarks.distill.paper import DESCRIPTORS, FID, MINUTES, SURE, paragraph
 from benchmarks.distill.plan import NO_FIRST_STAGE, SETS
 from benchmarks.distill.result import Result, Row
 from benchmarks.distill.sweep import CRITERION, STRENGTHS, Point
+from benchmarks.estimate import Estimate
 from benchmarks.yardstick import markdown
-from distill.rules import FIRST_SCALE
-from training.estimate import Estimate
+from distill.rules.registry import FIRST_SCALE
 
 BY_HAND = ("<!-- by hand: kept when the page is written anew -->", "<!-- until here by hand -->")
 NOT_MADE = "Not made yet."

@@ -16,7 +16,7 @@ from benchmarks.distill.paper import FID, Order, ranked_pairs
 from benchmarks.distill.plan import Size
 from benchmarks.distill.subjects import Array, Subject
 from benchmarks.distill.sweep import Point
-from training.estimate import Estimate
+from benchmarks.estimate import Estimate
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from benchmarks.distill.gather import Made
 from benchmarks.distill.methods import FULL, TITLES
 from benchmarks.distill.result import pictures_of
 from benchmarks.distill.subjects import Array, Subject
-from training.grade.sheets import write_sheet
+from benchmarks.prior.sheets import write_sheet
 
 COLUMNS = 6
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.prior.held_out import Example, examples, halves
+from benchmarks.prior.labels import attribute
 from distill.prior import Prior
 from distill.prompts import PromptPair, build_prompts
-from training.held_out import Example, examples, halves
-from training.labels import attribute
 from training.pictures import read_renders
 
 RENDERS = Path(__file__).parents[1] / "data" / "held_out.tar.gz"

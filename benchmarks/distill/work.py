@@ -19,10 +19,10 @@ from benchmarks.distill.memory import peak_memory
 from benchmarks.distill.methods import Sampling, alone
 from benchmarks.distill.subjects import as_bytes
 from distill.ddim import sample_ddim
+from distill.images.picture import LatentPicture, random_x
+from distill.images.run import PictureRun
 from distill.load import load_prior
 from distill.nfe import counting
-from distill.picture import LatentPicture, random_x
-from distill.picture_run import PictureRun
 from distill.prior import Prior
 from distill.prompts import embed_pairs
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.classifier import Classifier, answers, load_classifier, random_features
+from benchmarks.prior.classifier import Classifier, answers, load_classifier, random_features
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "classifier"
 RANDOM_SEEDS = (0, 1, 2)

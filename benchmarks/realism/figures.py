@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from benchmarks.distances import c2st, frechet, kid, spectrum_gap, squared_mmd, standardised
 from benchmarks.picture_measures import measure
+from benchmarks.prior.classifier import Classifier
 from benchmarks.realism.features import agreement, features
 from benchmarks.realism.objects import TestObject, masks, on_backgrounds
 from benchmarks.realism.result import Outcome
-from training.classifier import Classifier
-from training.distances import c2st, frechet, kid, spectrum_gap, squared_mmd, standardised
 from training.pictures import BACKGROUNDS
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.prior.goals import Goal
+from benchmarks.prior.goals import table as table_of_goals
 from benchmarks.realism.arms import ARMS
 from benchmarks.realism.figures import Aim, Array, Evidence, Row
 from benchmarks.realism.objects import LARGE, TestObject
 from benchmarks.realism.result import NEAR, in_work
 from benchmarks.yardstick import markdown
-from realify.looks import BACKGROUND, draw_sketch
+from realify.result.render_views import BACKGROUND, draw_sketch
 from realify.settings import Settings
 from sdf_fit.render.numba import NumbaRasterizer
-from sdf_fit.sketch import read_sketch
-from training.grade.goals import Goal
-from training.grade.goals import table as table_of_goals
+from sdf_fit.sketch.read import read_sketch
 
 # The last arm's goals: at least so much, or at most where it is negative.
 WANTED = {

@@ -16,16 +16,16 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from benchmarks.realism.objects import SIZE, TestObject
-from realify.bake import Textures
-from realify.looks import draw_result
-from realify.unwrap import UnwrappedMesh
+from realify.result.bake import Textures
+from realify.result.render_views import draw_result
+from realify.result.unwrap import UnwrappedMesh
 from sdf_fit.cameras import View, camera_positions, clip_from_work, sphere_of_views, to_clip
 from sdf_fit.measures import silhouette_iou
 from sdf_fit.mesh import Mesh
 from sdf_fit.render import Rasterizer
 from sdf_fit.render.numba import NumbaRasterizer
 from sdf_fit.render.shading import Light, linear_to_srgb, sample_light, shade, srgb_to_linear
-from sdf_fit.sketch import Sketch, read_sketch
+from sdf_fit.sketch.read import Sketch, read_sketch
 
 SAMPLES = 3  # along each side of a pixel
 NEAR = 0.03  # of the object's bounding radius: as far as two surfaces may lie apart and count as one

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.server.running import Running
 from benchmarks.server.wire import Wire
-from realify.events import STAGES
+from realify.job.events import STAGES
 
 SILENCE = 2.0  # seconds after which nothing more comes
 

@@ -26,7 +26,7 @@ from benchmarks.server.hostile_files import REFUSED, HostileFile, hostile_files,
 from benchmarks.server.part import Claim, Part, Result, Size
 from benchmarks.server.running import Running
 from benchmarks.yardstick import markdown
-from tests.sdf_fit.hostile_sketches import writer
+from tests.sdf_fit.sketch.hostile_sketches import writer
 
 HANG = 90.0  # seconds; the parser's own limit is 60
 AT_A_TIME = 2

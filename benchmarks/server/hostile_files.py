@@ -11,7 +11,7 @@ import numpy as np
 import trimesh
 
 from benchmarks.server import hostile_zips, mutations
-from tests.sdf_fit import hostile_sketches as by_hand
+from tests.sdf_fit.sketch import hostile_sketches as by_hand
 
 SEED = 20260
 EXAMPLES = Path(__file__).parents[2] / "examples" / "sketches"

@@ -10,7 +10,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
-from tests.sdf_fit.hostile_sketches import writer
+from tests.sdf_fit.sketch.hostile_sketches import writer
 
 TRIANGLE = b"v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n"
 

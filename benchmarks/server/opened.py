@@ -1,9 +1,9 @@
 """What the processes that parse sketches opened, as the kernel saw it: the server under `strace` (Linux).
 
-strace writes one file a process. Those of sdf_fit.capped_child are told by their first exec; of these every path that
-was opened and every socket that was made is read. What also a sound sketch's child opens (Python, its libraries, what
-they look up in /proc and /sys) is no reading outside; the rest is, unless it lies in the folder of the call or in the
-folder of the sketch.
+strace writes one file a process. Those of sdf_fit.sandbox.capped_child are told by their first exec; of these every
+path that was opened and every socket that was made is read. What also a sound sketch's child opens (Python, its
+libraries, what they look up in /proc and /sys) is no reading outside; the rest is, unless it lies in the folder of
+the call or in the folder of the sketch.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def read(folder: Path, seen: set[str]) -> Opened:
             continue
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         started = next((match for line in lines if (match := _EXEC.match(line))), None)
-        if started is None or "sdf_fit.capped_child" not in started[1]:
+        if started is None or "sdf_fit.sandbox.capped_child" not in started[1]:
             continue
         seen.add(path.name)
         found.children += 1

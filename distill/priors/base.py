@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from distill.card import PromptStyle
 from distill.controls import ControlKind
 from distill.precision import choose_dtype
 from distill.prior import Adapter, PromptEmbeds
@@ -17,7 +18,6 @@ from distill.priors.loading import load_model
 from distill.priors.options import PriorOptions, attention_kernel, prepare
 from distill.priors.space import Space, resize
 from distill.schedule import NoiseSchedule, Parametrization
-from distill.style import PromptStyle
 
 
 class DiffusersPrior(ABC):

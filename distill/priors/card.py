@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from distill.card import PromptStyle, read_style
 from distill.priors.loading import PriorError
-from distill.style import PromptStyle, read_style
 
 
 def choose_style(folder: Path, family: PromptStyle) -> PromptStyle:

@@ -16,6 +16,7 @@ from diffusers.models.transformers.transformer_flux import FluxTransformer2DMode
 from torch import Tensor
 from transformers import CLIPTextModel
 
+from distill.card import PromptStyle, RuleDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
 from distill.priors.card import choose_style
@@ -26,7 +27,6 @@ from distill.priors.loading import require_parts
 from distill.priors.options import PriorOptions
 from distill.priors.scheduler import read_flow
 from distill.priors.t5 import T5Encoder
-from distill.style import PromptStyle, RuleDefaults
 
 RESOLUTION = 1024  # what the family is trained for at the end; its configuration names none
 MAX_TOKENS = 512

@@ -12,7 +12,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from distill.needed import best_variant, variants_of
+from distill.hub.files import best_variant, variants_of
 
 for quiet in (diffusers_logging, transformers_logging):
     quiet.disable_progress_bar()

@@ -20,12 +20,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from distill.canvas import canvas_side, join_views, split_views
+from distill.card import SOURCE_SUFFIX, TARGET_SUFFIX, CameraRanges, PromptStyle
 from distill.prior import PromptEmbeds
 from distill.priors.loading import PriorError, read_config, require_weights
 from distill.priors.options import PriorOptions
 from distill.priors.space import Space
 from distill.priors.stable_diffusion import StableDiffusion
-from distill.style import SOURCE_SUFFIX, TARGET_SUFFIX, CameraRanges, PromptStyle
 
 VIEWS = 4
 FRONT = 90.0  # degrees of MVDream's own azimuth at which objects show their front

@@ -20,6 +20,7 @@ from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
 from torch import Tensor
 from transformers import Gemma2Model, GemmaTokenizer
 
+from distill.card import PromptStyle, RuleDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
 from distill.priors.card import choose_style
@@ -28,7 +29,6 @@ from distill.priors.loading import PriorError, load_model, read_config, require_
 from distill.priors.options import PriorOptions
 from distill.priors.tokenizer import load_tokenizer
 from distill.schedule import NoiseSchedule
-from distill.style import PromptStyle, RuleDefaults
 
 MAX_TOKENS = 300
 INSTRUCTION = "\n".join(signature(SanaPipeline.__call__).parameters["complex_human_instruction"].default)

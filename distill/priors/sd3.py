@@ -14,6 +14,7 @@ from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
 from torch import Tensor
 from transformers import CLIPTextModelWithProjection
 
+from distill.card import PromptStyle, RuleDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
 from distill.priors.card import choose_style
@@ -24,7 +25,6 @@ from distill.priors.loading import PriorError, require_parts
 from distill.priors.options import PriorOptions
 from distill.priors.scheduler import read_flow
 from distill.priors.t5 import T5Encoder
-from distill.style import PromptStyle, RuleDefaults
 
 PARTS = ("transformer", "vae", "scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
 T5_TOKENS = 256  # as the pipeline of diffusers pads; SD3 was trained with 77, SD3.5 with 256

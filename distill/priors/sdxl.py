@@ -14,6 +14,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from distill.card import PromptStyle, RuleDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
 from distill.priors.card import choose_style
@@ -23,7 +24,6 @@ from distill.priors.latents import open_latents
 from distill.priors.loading import PriorError, read_config, require_parts
 from distill.priors.options import PriorOptions
 from distill.priors.scheduler import read_diffusion
-from distill.style import PromptStyle, RuleDefaults
 
 PARTS = ("unet", "vae", "scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
 SIZES = 6  # numbers of a base model's size conditioning; a refiner has 5

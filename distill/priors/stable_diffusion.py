@@ -16,6 +16,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from distill.card import PromptStyle
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
 from distill.priors.card import choose_style
@@ -28,7 +29,6 @@ from distill.priors.options import PriorOptions
 from distill.priors.scheduler import read_diffusion
 from distill.priors.space import PixelSpace, Space
 from distill.priors.text import bag_of_words, pad_tokens
-from distill.style import PromptStyle
 
 
 class StableDiffusion(DiffusersPrior):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from server.artefacts import NAMES, PUBLISHED, find, settings_json
-from server.file_answer import file_answer
+from server.jobs.artefacts import NAMES, PUBLISHED, find, settings_json
 from server.parts import TheParts
 from server.problem import Problem
+from server.routes.file_answer import file_answer
 from server.routes.jobs import found
 from server.routes.responses import Responses, errors
 

@@ -8,7 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import ValidationError
 
-from server.manifest import Kind, Line, ManifestError, parse_manifest
+from server.jobs.manifest import Kind, Line, ManifestError, parse_manifest
+from server.jobs.submit import new_row
+from server.jobs.views import answer, batch_view
 from server.models import Batch, NewJob, Problem422
 from server.parts import Parts, TheParts
 from server.problem import Problem
@@ -17,8 +19,6 @@ from server.safety.problems import told_faults
 from server.store.disk import require_space
 from server.store.ids import new_id
 from server.store.rows import NewRow
-from server.submit import new_row
-from server.views import answer, batch_view
 
 router = APIRouter(tags=["batches"])
 KINDS: dict[str, Kind] = {"text/csv": "csv", "application/x-ndjson": "jsonl", "application/jsonl": "jsonl"}

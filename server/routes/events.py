@@ -12,10 +12,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from server.event_texts import event_text
 from server.models import FINISHED
 from server.parts import Parts, TheParts
 from server.problem import Problem
+from server.routes.event_texts import event_text
 from server.routes.jobs import found
 from server.routes.responses import Responses, errors
 from server.store.rows import EventRow

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Response
 
 from realify import __version__
 from server import API_VERSION
+from server.jobs.views import answer
 from server.models import Health
 from server.models import Version as VersionBody
 from server.parts import TheParts
 from server.store.disk import free_bytes
-from server.views import answer
 
 router = APIRouter(tags=["health"])
 

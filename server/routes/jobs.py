@@ -8,6 +8,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
+from server.jobs.submit import body_sha, new_row
+from server.jobs.views import answer, job_view
 from server.models import Job, JobList, JobState, NewJob, Priority
 from server.parts import Parts, TheParts
 from server.problem import Problem
@@ -15,8 +17,6 @@ from server.routes.responses import errors
 from server.store.disk import require_space
 from server.store.retention import delete_job
 from server.store.rows import JobRow
-from server.submit import body_sha, new_row
-from server.views import answer, job_view
 
 router = APIRouter(tags=["jobs"])
 NOT_THERE, NOT_NOW = errors(404), errors(404, 409)

@@ -7,14 +7,14 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Response
 
-from distill.catalog import CATALOG
-from distill.find import MissingPrior, find_prior
-from realify.setting_fields import Row
+from distill.hub.catalog import CATALOG
+from distill.hub.locate import MissingPrior, find_prior
+from realify.setting import Row
 from realify.settings import PRESETS, STANDARD, describe, to_dict
+from server.jobs.views import answer
 from server.models import Options, PriorOption, SettingRow
 from server.parts import TheParts
-from server.sketch_check import SUFFIXES
-from server.views import answer
+from server.sketches.check import SUFFIXES
 
 router = APIRouter(tags=["options"])
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from server.addresses import page_addresses
+from server.jobs.views import answer
 from server.models import PairCode, PairRequest, Token
+from server.network.addresses import page_addresses
 from server.parts import Parts, TheParts
 from server.safety.tls import fingerprint_of
-from server.views import answer
 
 router = APIRouter(tags=["pairing"])
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from server.jobs.views import answer
 from server.models import Queue
 from server.parts import Parts, TheParts
-from server.views import answer
 
 router = APIRouter(tags=["queue"])
 

@@ -17,15 +17,15 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from sdf_fit.sketch_error import SketchError
+from sdf_fit.sketch.error import SketchError
+from server.jobs.views import answer, upload_view
 from server.models import ErrorBody, Sha256, Upload
 from server.parts import Parts, TheParts
 from server.problem import Problem
 from server.routes.responses import errors
-from server.sketch_check import suffix_of
+from server.sketches.check import suffix_of
 from server.store.disk import require_space
 from server.store.rows import UploadRow
-from server.views import answer, upload_view
 
 router = APIRouter(tags=["uploads"])
 PIECE = 2**20  # bytes written at a time

@@ -53,7 +53,7 @@ def heartbeat(db: sqlite3.Connection, job_id: str, attempt: int, lease_seconds: 
 
 
 def progress(db: sqlite3.Connection, job_id: str, attempt: int, event: dict[str, Any]) -> None:
-    """Notes an event of the pipeline (realify.events.Event.as_dict, its preview relative to the attempt's folder)."""
+    """Notes an event of the pipeline (realify.job.events, as_dict; its preview relative to the attempt's folder)."""
     told = {
         "stage": event["stage"],
         "step": event["step"],

@@ -11,11 +11,11 @@ import sys
 import threading
 from types import FrameType
 
-from realify.events import Stopped
-from realify.own_errors import is_own
-from realify.run_folder import log_to
-from sdf_fit.parent_death import die_with_parent
-from server.executor import Message, Order
+from realify.job.errors import is_own
+from realify.job.events import Stopped
+from realify.job.run_folder import log_to
+from sdf_fit.sandbox.parent_death import die_with_parent
+from server.jobs.executor import Message, Order
 from server.worker.faults import explain
 from server.worker.lifeline import end_at_once
 from server.worker.link import Link

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import re
 
-from realify.own_errors import is_own, message_and_fix
-from server.executor import Ending
+from realify.job.errors import is_own, message_and_fix
+from server.jobs.executor import Ending
 from server.problem import ProblemDict
 
 # By name: torch is not imported to find out that it was not torch.

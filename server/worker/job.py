@@ -10,11 +10,11 @@ import torch
 
 from distill.precision import choose_device
 from realify import pipeline
-from realify.checkpoint import CheckpointError, discard_checkpoint
-from realify.events import Event
-from realify.own_errors import is_own
+from realify.job.checkpoint import CheckpointError, discard_checkpoint
+from realify.job.errors import is_own
+from realify.job.events import Event
 from realify.settings import Settings, from_dict
-from server.executor import Message, Order
+from server.jobs.executor import Message, Order
 from server.problem import ProblemDict
 from server.worker.faults import explain
 from server.worker.result_files import settle

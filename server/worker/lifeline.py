@@ -1,4 +1,4 @@
-"""Nothing that a worker started outlives it (and sdf_fit/parent_death.py: it does not outlive its server)."""
+"""Nothing that a worker started outlives it (and sdf_fit/sandbox/parent_death.py: it does not outlive its server)."""
 
 from __future__ import annotations
 

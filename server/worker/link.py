@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from server.executor import Message
+from server.jobs.executor import Message
 
 
 class Link:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from server.executor import Order
+from server.jobs.executor import Order
 
 
 def order_to_dict(order: Order) -> dict[str, Any]:

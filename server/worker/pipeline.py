@@ -3,7 +3,7 @@
     warm_up(prior, device) -> Warm
         at the worker's start, before it says that it is ready; what is loaded once and kept
     run(order, tell, should_stop, warm) -> warnings
-        one attempt; tell({"type": "event" | "checkpoint", ...}) meanwhile; raises realify.events.Stopped
+        one attempt; tell({"type": "event" | "checkpoint", ...}) meanwhile; raises realify.job.events.Stopped
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from server.executor import Message, Order
+from server.jobs.executor import Message, Order
 from server.problem import ProblemDict
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from distill.prior_gaussian import GaussianPrior
-from distill.rule import PromptBatch
+from distill.priors.gaussian import GaussianPrior
+from distill.rules.rule import PromptBatch
 from distill.schedule import NoiseSchedule
 
 SHAPE = (3, 4, 4)

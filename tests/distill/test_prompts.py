@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from distill.card import SOURCE_SUFFIX, TARGET_SUFFIX, PromptStyle, read_style
 from distill.load import EMBEDDED
-from distill.prior_gaussian import GaussianPrior
+from distill.priors.gaussian import GaussianPrior
 from distill.prompts import PromptError, PromptTable, build_prompts, view_word, without_quality
-from distill.style import SOURCE_SUFFIX, TARGET_SUFFIX, PromptStyle, read_style
 from tests.distill.gaussian import STD, mean_of, schedule
 
 STABLE_DIFFUSION = PromptStyle(resolution=4, max_tokens=77)

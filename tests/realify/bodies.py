@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 import torch
 
-from realify.remesh import clean_body
-from realify.unwrap import UnwrappedMesh, unwrap
+from realify.result.remesh import clean_body
+from realify.result.unwrap import UnwrappedMesh, unwrap
 from sdf_fit.extract.tets import TetGrid
 from sdf_fit.mesh import Mesh
 

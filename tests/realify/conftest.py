@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.distill.tiny_stable_diffusion import save_tiny
+from tests.distill.priors.tiny_stable_diffusion import save_tiny
 
 
 @pytest.fixture(scope="session")

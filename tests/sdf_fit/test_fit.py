@@ -10,19 +10,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from realify.mesh_measures import face_volumes, is_closed_manifold
-from sdf_fit.body import Body, LostSurfaceError, Shape
+from realify.result.measures import face_volumes, is_closed_manifold
+from sdf_fit.body.body import Body, LostSurfaceError, Shape
+from sdf_fit.body.fields import MaterialField, SdfGrid
+from sdf_fit.body.losses import NonFiniteError
 from sdf_fit.extract import make_extractor
 from sdf_fit.extract.tets import TetGrid
-from sdf_fit.fields import MaterialField, SdfGrid
 from sdf_fit.fit import fit_sketch, optimise
-from sdf_fit.losses import NonFiniteError
 from sdf_fit.measures import precision_recall
 from sdf_fit.mesh import Mesh
 from sdf_fit.render.numba import NumbaRasterizer
 from sdf_fit.render.shading import linear_to_srgb
-from sdf_fit.sketch import Sketch
-from sdf_fit.surface import Surface
+from sdf_fit.render.surface import Surface
+from sdf_fit.sketch.read import Sketch
 from tests.sdf_fit.shapes import ball, box, grid_points, painted, together
 
 RENDERER = NumbaRasterizer()

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from realify.mesh_measures import face_volumes, is_closed_manifold, part_of_faces
+from realify.result.measures import face_volumes, is_closed_manifold, part_of_faces
 from sdf_fit.extract import make_extractor
 from sdf_fit.fit import fit_sketch
 from sdf_fit.measures import precision_recall, silhouette_iou
 from sdf_fit.mesh import Mesh
 from sdf_fit.render.numba import NumbaRasterizer
-from sdf_fit.sketch import Sketch, read_sketch
-from tests.sdf_fit import hard_sketches as hard
+from sdf_fit.sketch.read import Sketch, read_sketch
 from tests.sdf_fit.shapes import ball
+from tests.sdf_fit.sketch import hard_sketches as hard
 
 RENDERER = NumbaRasterizer()
 

@@ -8,7 +8,7 @@ import pytest
 from sdf_fit.measures import precision_recall, silhouette_iou
 from sdf_fit.mesh import Mesh
 from sdf_fit.render.numba import NumbaRasterizer
-from sdf_fit.sketch import Sketch
+from sdf_fit.sketch.read import Sketch
 from tests.sdf_fit.shapes import ball, box, together
 
 RENDERER = NumbaRasterizer()

@@ -40,13 +40,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from realify.atomic import write_atomic
-from realify.events import STAGES, Stage, Stopped, Ticker
-from sdf_fit.sketch_error import SketchError
-from server.executor import Message, Order
+from realify.job.atomic import write_atomic
+from realify.job.events import STAGES, Stage, Stopped, Ticker
+from sdf_fit.sketch.error import SketchError
+from server.jobs.executor import Message, Order
 from server.problem import ProblemDict
-from server.run_files import CHECKPOINT
 from server.worker.result_files import settle
+from server.worker.run_files import CHECKPOINT
 
 SHARES = {"read": 0.05, "fit": 0.25, "sds": 0.4, "bridge": 0.15, "sample": 0.05, "bake": 0.05, "export": 0.05}
 FAULTS = ("fail-at", "fault-at", "oom-at", "cuda-at", "crash-at", "hang-at", "deaf-at")

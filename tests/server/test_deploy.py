@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from realify.cli import build_app
+from realify.commands.cli import build_app
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.config import ServerConfig
-from server.dispatcher import Dispatcher
 from server.folders import Folders
-from server.local import LocalExecutor
+from server.jobs.dispatcher import Dispatcher
+from server.jobs.local import LocalExecutor
 from server.store.rows import JobRow, NewRow, UploadRow
 from server.store.store import Store
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from distill.card import read_style
 from distill.load import EMBEDDED
-from distill.style import read_style
 from training.card import RARE, card, words_of
 from training.corruptions import DESCRIPTORS
 from training.pictures import BACKGROUNDS, QUALITY

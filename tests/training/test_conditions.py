@@ -12,7 +12,7 @@ from PIL import Image
 
 from sdf_fit.cameras import View
 from sdf_fit.render import make_renderer
-from sdf_fit.surface import Surface
+from sdf_fit.render.surface import Surface
 from training.conditions import NOTHING, Condition, beside, draw_condition, keep, main, read
 from training.world.dice import Dice
 from training.world.kinds import KINDS

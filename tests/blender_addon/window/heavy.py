@@ -12,8 +12,8 @@ from trimesh.exchange.gltf import export_glb
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from realify.atomic import write_atomic
-from server.executor import Message, Order
+from realify.job.atomic import write_atomic
+from server.jobs.executor import Message, Order
 from tests.server import fake_pipeline
 from tests.server.fake_pipeline import Warm, warm_up
 

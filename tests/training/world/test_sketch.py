@@ -7,7 +7,7 @@ import trimesh
 from scipy.spatial import KDTree
 from trimesh.visual import ColorVisuals
 
-from sdf_fit.sketch import read_sketch
+from sdf_fit.sketch.read import read_sketch
 from training.world.dice import Dice
 from training.world.materials import plain
 from training.world.model import Mesh, Model

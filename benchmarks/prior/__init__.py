@@ -1,0 +1,1 @@
+"""How good a prior is on objects it has never seen: `python -m benchmarks.prior`."""

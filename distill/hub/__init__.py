@@ -1,0 +1,1 @@
+"""Where priors come from: their short names, their files, and fetching them."""

@@ -1,0 +1,1 @@
+"""Score distillation in two dimensions: what is optimised there, and the run."""

@@ -1,0 +1,1 @@
+"""Score distillation: one file for each rule, and the table of them all."""

@@ -1,0 +1,1 @@
+"""Jobs in two dimensions: pictures by score distillation."""

@@ -1,0 +1,1 @@
+"""A running job: what it tells, leaves behind, and goes on from."""

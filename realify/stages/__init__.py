@@ -1,0 +1,1 @@
+"""The stages of score distillation on a body, and what the prior is shown in them."""

@@ -1,0 +1,1 @@
+"""Child processes that may do little and end with their parent."""

@@ -1,0 +1,1 @@
+"""A sketch: its file read, cleaned and brought into the working frame."""

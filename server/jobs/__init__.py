@@ -1,0 +1,1 @@
+"""A job from the request to its end: queued, run, told of."""

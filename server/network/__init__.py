@@ -1,0 +1,1 @@
+"""The server on the machine's networks: its socket, its addresses, how it is found."""

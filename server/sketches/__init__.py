@@ -1,0 +1,1 @@
+"""Sketches as they come in: packed, checked, watched for."""

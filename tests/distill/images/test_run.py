@@ -1,0 +1,174 @@
+"""Pictures under stages of rules: they arrive where they should, and go on after a stop to the very same pixels."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from distill.card import RuleDefaults
+from distill.images.picture import LatentPicture, PixelPicture, random_x
+from distill.images.run import PictureRun
+from distill.rules.bridge import Bridge
+from distill.rules.registry import RULES, UNIFORM, UnknownRule, constants_of, make_rule, plan_picture
+from distill.rules.rule import Rule
+from distill.rules.sds import SDS
+from distill.rules.stage_plan import StagePlan
+from distill.rules.vsd import VSD
+from distill.schedule import AnnealedTimesteps
+from tests.distill.gaussian import SHAPE, gaussian_prior, mean_of, prompt_batch
+
+PAPER = RuleDefaults()
+
+
+class Stopped(Exception):
+    pass
+
+
+def begin(plans: tuple[StagePlan, ...], count: int = 2, seed: int = 0, lr: float = 0.05) -> PictureRun:
+    prior = gaussian_prior()
+    generator = torch.Generator().manual_seed(seed)
+    picture = LatentPicture(prior, random_x(prior, count, generator))
+    return PictureRun(picture, prior, prompt_batch(prior, "apple", "foggy", count), plans, lr, generator)
+
+
+def finished(run: PictureRun) -> Tensor:
+    run.run(lambda run, size: None)
+    return run.picture.x().detach()
+
+
+@pytest.mark.parametrize("name", [name for name in RULES if not RULES[name].edits])
+def test_a_run_that_was_stopped_ends_at_the_same_picture(name: str) -> None:
+    plans = plan_picture(name, 20, PAPER)
+    expected = finished(begin(plans))
+    for stop in (3, 16, 19):
+        first = begin(plans)
+        kept: dict[str, Any] = {}
+
+        def stop_there(run: PictureRun, size: float, stop: int = stop, kept: dict[str, Any] = kept) -> None:
+            if run.step == stop:
+                kept.update(copy.deepcopy(run.state()))
+                raise Stopped
+
+        with pytest.raises(Stopped):
+            first.run(stop_there)
+        second = begin(plans, seed=99)
+        second.restore(kept)
+        assert torch.equal(finished(second), expected), stop
+
+
+def test_sds_arrives_at_the_guided_mean_in_pixels_and_latents() -> None:
+    prior = gaussian_prior()
+    plans = (StagePlan("sds", 500, SDS(1.0, "uniform"), UNIFORM),)
+    x = finished(begin(plans))
+    assert torch.allclose(x.mean(0), mean_of("apple"), atol=0.25)
+    generator = torch.Generator().manual_seed(0)
+    start = torch.full((1, 4, 4, 3), 0.5)
+    run = PictureRun(
+        PixelPicture(prior, start), prior, prompt_batch(prior, "apple", "", 1), plans, 0.02, generator
+    )
+    run.run(lambda run, size: None)
+    wanted = ((mean_of("apple") + 1) / 2).permute(1, 2, 0).clamp(0, 1)
+    assert torch.allclose(run.picture.images()[0], wanted, atol=0.15)
+    assert run.picture.images().min() >= 0 and run.picture.images().max() <= 1
+
+
+def test_a_stage_begins_with_fresh_moments_and_its_own_rate() -> None:
+    plans = (
+        StagePlan("sds", 4, SDS(100.0), UNIFORM),
+        StagePlan("bridge", 4, Bridge(), UNIFORM, lr_scale=0.5),
+    )
+    run = begin(plans, lr=0.1)
+    seen = []
+
+    def look(run: PictureRun, size: float) -> None:
+        steps = {int(state["step"]) for state in run.optimiser.state.values()}
+        seen.append((steps, run.optimiser.param_groups[0]["lr"]))
+
+    run.run(look)
+    assert [steps for steps, _ in seen] == [{1}, {2}, {3}, {4}] * 2
+    assert [lr for _, lr in seen] == [0.1] * 4 + [0.05] * 4
+
+
+def test_a_learnt_source_is_kept_over_the_switch() -> None:
+    plans = plan_picture("full-path-lora", 8, PAPER, path_steps=2)
+    assert [plan.name for plan in plans] == ["vsd", "full-path-lora"]
+    run = begin(plans)
+    adapters = []
+    run.run(lambda run, size: adapters.append(run.rule_state.adapter))
+    assert len({id(adapter) for adapter in adapters}) == 1
+    assert adapters[0].parameters()[0].abs().max() > 0
+
+
+def test_no_steps_are_an_error() -> None:
+    with pytest.raises(ValueError, match="no stage"):
+        begin((StagePlan("sds", 0, SDS(), UNIFORM),))
+
+
+def test_x_of_another_shape_is_an_error() -> None:
+    with pytest.raises(ValueError, match="pictures of gaussian"):
+        LatentPicture(gaussian_prior(), torch.zeros(1, 4, 8, 8))
+
+
+def constants(rule: Rule[Any]) -> dict[str, Any]:
+    return dict(vars(rule))
+
+
+def test_plans_are_the_papers() -> None:
+    """Appendix A: SDS at 100; the bridge is 500 steps of SDS at 40, then 2,000 at 25; NFSD and VSD at 7.5."""
+    sds, bridge = plan_picture("bridge", 2500, PAPER)
+    assert (sds.steps, bridge.steps) == (500, 2000)
+    assert constants(sds.rule)["guidance_scale"] == 40 and constants(bridge.rule)["weight"] == 25
+    (alone,) = plan_picture("sds", 2500, PAPER)
+    assert constants(alone.rule)["guidance_scale"] == 100 and alone.steps == 2500
+    for name in ("nfsd", "vsd", "ism", "sdi"):
+        assert constants(make_rule(name, PAPER))["guidance_scale"] == 7.5
+    csd = constants(make_rule("csd", PAPER))
+    assert (csd["w1"], csd["w2"], csd["anneal"]) == (40, 40, 0.2)
+    assert constants(make_rule("vsd", PAPER))["learnt"].lr == 1e-4
+    whole = plan_picture("full-path", 1000, PAPER)
+    assert [(plan.name, plan.steps) for plan in whole] == [("sds", 150), ("bridge", 600), ("full-path", 250)]
+
+
+def test_times_of_a_path_fall() -> None:
+    times = AnnealedTimesteps(0.98, 0.25)
+    generator = torch.Generator()
+    drawn = [times.sample(2, progress, 1000, generator).tolist() for progress in (0.0, 0.5, 1.0)]
+    assert drawn == [[980, 980], [615, 615], [250, 250]]
+
+
+def test_a_priors_constants_go_before_the_papers_and_the_users_before_both() -> None:
+    own = RuleDefaults(rules={"sds": {"guidance_scale": 20.0}, "vsd": {"lora_lr": 1e-3}})
+    assert constants(make_rule("sds", own))["guidance_scale"] == 20
+    assert constants(make_rule("sds", own, guidance_scale=5.0))["guidance_scale"] == 5
+    assert constants(plan_picture("bridge", 100, own)[0].rule)["guidance_scale"] == 8
+    assert plan_picture("sds", 10, own, lr_scale=0.5)[0].lr_scale == 0.5
+    learnt = constants(make_rule("vsd", own, lora_rank=2))["learnt"]
+    assert (learnt.lr, learnt.rank) == (1e-3, 2)
+
+
+def test_unknown_names_are_told_with_those_there_are() -> None:
+    with pytest.raises(UnknownRule, match=r"Did you mean bridge\?.*full-path-lora"):
+        plan_picture("bridges", 10, PAPER)
+    with pytest.raises(UnknownRule, match="guidance_scale"):
+        make_rule("sds", PAPER, scale=3)
+    assert "lora_lr" in constants_of("vsd") and "lora_lr" not in constants_of("sds")
+
+
+def test_random_starts_keep_to_the_range_of_pictures() -> None:
+    prior = gaussian_prior()
+    assert random_x(prior, 2, torch.Generator().manual_seed(0)).abs().max() > 1
+    prior.bounded = True
+    x = random_x(prior, 2, torch.Generator().manual_seed(0))
+    assert x.shape == (2, *SHAPE) and x.abs().max() <= 1
+    picture = LatentPicture(prior, x)
+    picture.parameters()[0].data.mul_(3)
+    picture.project()
+    assert picture.x().abs().max() <= 1
+
+
+def test_vsd_runs_from_the_names() -> None:
+    assert isinstance(make_rule("vsd", PAPER), VSD)

@@ -1,0 +1,163 @@
+"""Photographs: their gradient, the words that go with them, and where their cameras look."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from distill.card import PromptStyle, read_style
+from distill.load import EMBEDDED
+from realify.settings import Render
+from realify.stages.random_views import camera_ranges, photograph, sample_look, sample_shots
+from sdf_fit.body.body import Body
+from sdf_fit.cameras import SPHERE_RADIUS, camera_positions
+from sdf_fit.render.shading import linear_to_srgb
+from tests.realify.stages.stage_bodies import RADIUS, RENDERER, ball_body
+
+SIZE = 48
+EMBEDDED_STYLE = read_style(EMBEDDED / "prior.json")
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return ball_body()
+
+
+def take(body: Body, look: str = "textured", supersample: int = 1) -> Tensor:
+    surface = body.surface()
+    shots = sample_shots(Render(views=2), EMBEDDED_STYLE, SIZE, surface.vertices.detach(), seeded(1))
+    return photograph(RENDERER, surface, body.material, shots, SIZE, supersample, look)  # type: ignore[arg-type]
+
+
+def gradients(body: Body, image: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """Of a random weighing of the image: to the distances and to the material's grid."""
+    body.zero_grad()
+    (image * torch.randn(image.shape, generator=seeded(2))).sum().backward()
+    return body.shape.sdf.values.grad, body.material.grid.features.grad
+
+
+def test_the_gradient_reaches_shape_and_material(body: Body) -> None:
+    image = take(body)
+    assert image.shape == (2, SIZE, SIZE, 3) and image.min() >= 0 and image.max() <= 1
+    for gradient in gradients(body, image):
+        assert gradient is not None and gradient.isfinite().all() and gradient.any()
+
+
+@pytest.mark.parametrize("look", ["textureless", "normals"])
+def test_looks_without_texture_leave_the_material_alone(look: str, body: Body) -> None:
+    shape, material = gradients(body, take(body, look))
+    assert shape is not None and shape.isfinite().all() and shape.any()
+    assert material is None
+
+
+def test_a_surface_that_stands_still_gives_the_material_alone_a_gradient(body: Body) -> None:
+    surface = body.surface().detached()
+    shots = sample_shots(Render(views=1), EMBEDDED_STYLE, SIZE, surface.vertices, seeded(1))
+    shape, material = gradients(body, photograph(RENDERER, surface, body.material, shots, SIZE))
+    assert shape is None and material is not None and material.any()
+
+
+def test_supersampling_refines_the_same_picture(body: Body) -> None:
+    one, four = take(body), take(body, supersample=2)
+    assert one.shape == four.shape and 0 < (one - four).abs().mean() < 0.01
+
+
+def test_outside_the_body_the_background_is_what_it_was(body: Body) -> None:
+    surface = body.surface()
+    shots = sample_shots(Render(views=1, close_up=0.0), EMBEDDED_STYLE, SIZE, surface.vertices.detach(), seeded(3))
+    image = photograph(RENDERER, surface, body.material, shots, SIZE)
+    expected = linear_to_srgb(shots[0].background)
+    assert torch.equal(image[0, 0], expected[0]) and torch.equal(image[0, :, -1], expected[:, -1])
+    assert not torch.equal(image[0, SIZE // 2, SIZE // 2], expected[SIZE // 2, SIZE // 2])
+
+
+def test_background_words_name_the_background() -> None:
+    aims = torch.zeros(1, 3)
+    words = []
+    for seed in range(60):
+        for shot in sample_shots(Render(views=2), EMBEDDED_STYLE, 16, aims, seeded(seed)):
+            words.append(shot.background_word)
+            if shot.background_word is not None:
+                color = torch.tensor(EMBEDDED_STYLE.backgrounds[shot.background_word])
+                assert (linear_to_srgb(shot.background).mean((0, 1)) - color).abs().max() < 0.1
+    named = [word for word in words if word]
+    assert set(named) == set(EMBEDDED_STYLE.backgrounds)
+    assert len(named) / len(words) == pytest.approx(0.5, abs=0.13)
+    wordless = replace(EMBEDDED_STYLE, backgrounds={})
+    assert all(shot.background_word is None for shot in sample_shots(Render(views=8), wordless, 16, aims, seeded()))
+    always = Render(views=8, random_background=0.0)
+    assert all(shot.background_word for shot in sample_shots(always, EMBEDDED_STYLE, 16, aims, seeded()))
+
+
+def test_view_words_name_the_view() -> None:
+    words = EMBEDDED_STYLE.views
+    seen = set()
+    for seed in range(40):
+        for shot in sample_shots(Render(views=4), EMBEDDED_STYLE, 4, torch.zeros(1, 3), seeded(seed)):
+            view, word = shot.view, shot.view_word
+            seen.add(word)
+            off_front = abs((view.azimuth + 180) % 360 - 180)
+            if view.close_up:
+                assert word == words["close_up"]
+            elif view.elevation > 60:
+                assert word == words["overhead"]
+            elif off_front < 45:
+                assert word == words["front"]
+            else:
+                assert word == (words["back"] if off_front > 135 else words["side"])
+    assert seen == set(words.values())
+
+
+def test_close_ups_look_at_the_body(body: Body) -> None:
+    """Every one shows surface in its middle, and it fills much of the picture, where the body stands aside too."""
+    aims = body.surface().vertices.detach() + torch.tensor([0.25, 0.1, 0.0])
+    render = Render(views=6, close_up=1.0)
+    for shot in sample_shots(render, EMBEDDED_STYLE, 8, aims, seeded()):
+        target = torch.tensor(shot.view.target)
+        assert (target - torch.tensor([0.25, 0.1, 0.0]) * 0.6).norm() < RADIUS
+        camera = camera_positions([shot.view])[0]
+        axis = F.normalize(target - camera, dim=0)
+        offset = torch.tensor([0.25, 0.1, 0.0]) - camera
+        assert (offset - (offset @ axis) * axis).norm() < RADIUS  # the view's axis meets the ball
+
+
+def test_the_priors_own_cameras() -> None:
+    """Distances in its card are in radii of the bounding sphere; docs/conventions.md's stand in without a card."""
+    ranges = camera_ranges(EMBEDDED_STYLE, 0.3)
+    cameras = EMBEDDED_STYLE.cameras
+    assert cameras is not None and ranges.fovy == (cameras.fovy, cameras.fovy)
+    for seed in range(30):
+        render = Render(views=4)
+        for shot in sample_shots(render, EMBEDDED_STYLE, 4, torch.zeros(1, 3), seeded(seed)):
+            low, high = cameras.close_up_distance if shot.view.close_up else cameras.distance
+            assert low - 1e-3 <= shot.view.distance / SPHERE_RADIUS <= high + 1e-3
+            assert cameras.elevation[0] <= shot.view.elevation <= cameras.elevation[1]
+    others = camera_ranges(PromptStyle(resolution=64, max_tokens=77), 0.2)
+    assert others.close_up_share == 0.2 and others.fill == (0.6, 1.0) and others.close_up_fill == (1.5, 2.5)
+
+
+def test_looks_keep_their_shares() -> None:
+    generator = seeded(4)
+    looks = [sample_look(0.4, generator) for _ in range(2000)]
+    shares = [looks.count(look) / 2000 for look in ("textured", "textureless", "normals")]
+    assert shares == pytest.approx([0.6, 0.2, 0.2], abs=0.04)
+    assert {sample_look(0.0, generator) for _ in range(50)} == {"textured"}
+
+
+def test_one_generator_state_gives_one_set_of_shots() -> None:
+    aims = torch.randn(20, 3, generator=seeded(5)) * 0.4
+    first, again, other = (sample_shots(Render(), EMBEDDED_STYLE, 8, aims, seeded(seed)) for seed in (1, 1, 2))
+    for one, two in zip(first, again, strict=True):
+        assert torch.equal(one.background, two.background)
+        assert (one.view, one.light, one.background_word) == (two.view, two.light, two.background_word)
+    assert [shot.view for shot in first] != [shot.view for shot in other]
+    assert math.isfinite(first[0].light.strength)

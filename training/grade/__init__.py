@@ -1,1 +1,0 @@
-"""How good a prior is on objects it has never seen: `python -m training.grade`."""

@@ -25,10 +25,10 @@ from benchmarks.distill.methods import DDIM, SINGLE, TITLES, Sampling, Tuning, f
 from benchmarks.distill.paper import DESCRIPTORS, Order, paragraph, ranked_pairs
 from benchmarks.distill.plan import CPU, CUDA, NO_FIRST_STAGE, QUICK, SETS, Setup
 from benchmarks.distill.report import BY_HAND, kept_by_hand
-from benchmarks.distill_speed import SETTINGS, STEP_HEADER, setting_rows, step_row
 from benchmarks.distill.subjects import FOR_THE_SWEEP, RENDERS, SIZE, Subjects, pairs_of, read_subjects
 from benchmarks.distill.sweep import Point, choose, points
 from benchmarks.distill.work import Probe
+from benchmarks.distill_speed import SETTINGS, STEP_HEADER, setting_rows, step_row
 from benchmarks.estimate import Estimate
 from benchmarks.prior.held_out import examples, halves
 from distill.load import load_prior

@@ -1,4 +1,4 @@
-"""What a server is started with. Command line and environment (REALIFY_*) fill it: serve_command.py."""
+"""What a server is started with. Command line and environment (REALIFY_*) fill it: commands/serve.py."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PORT = 8760
+MAX_STRIKES = 3
 PIPELINE = "server.worker.job:run"  # MODULE:FUNCTION that a worker runs; tests and benchmarks put a fast one there
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """What one request or one job may cost."""
 
     upload_bytes: int = 512 * 2**20
@@ -46,8 +47,8 @@ class ServerConfig:
     warm_prior: str = "embedded"  # loaded before the first job; "" for none
     reserve_bytes: int = 2 * 2**30  # of the disk, kept free
     watch: tuple[Path, ...] = ()
-    limits: Limits = field(default_factory=Limits)
+    limits: RequestLimits = field(default_factory=RequestLimits)
     retention: Retention = field(default_factory=Retention)
     pipeline: str = PIPELINE
     cancel_seconds: float = 10.0  # after which a worker that does not answer a cancel is killed
-    max_strikes: int = 3  # starts that left no new checkpoint, after which a job is dead
+    max_strikes: int = MAX_STRIKES  # starts that left no new checkpoint, after which a job is dead

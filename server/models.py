@@ -90,13 +90,13 @@ class JobList(BaseModel):
 class Event(BaseModel):
     """What an event stream carries as `data`; `id` is the stream's event id.
 
-    kind "state": the job's state changed. "progress": stage, step, total, seconds_left, loss, preview. "warning":
-    `warnings` are new. "removed": the job is gone.
+    kind "state": the job's state changed. "progress": stage, step, total, seconds_left, loss, preview. "removed": the
+    job is gone. `warnings` are those that are new.
     """
 
     id: int
     job: JobId
-    kind: Literal["state", "progress", "warning", "removed"]
+    kind: Literal["state", "progress", "removed"]
     time: float
     state: JobState | None = None
     stage: str | None = None

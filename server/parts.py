@@ -44,7 +44,7 @@ def open_parts(config: ServerConfig, executor: Executor | None = None) -> Parts:
     owns the folder. Raises StoreError, TokenError, HostNameError."""
     folders = Folders(config.data)
     hosts, tokens = Hosts(config.names), Tokens.open(folders.token)
-    store = Store.open(folders, config.limits)
+    store = Store.open(folders)
     executor = executor or LocalExecutor(config)
     return Parts(
         config=config,

@@ -19,6 +19,7 @@ from server.jobs.attempt_folder import keep_only_attempt, make_attempt_folder
 from server.jobs.executor import Executor, Order, Outcome
 from server.jobs.reporter import Reporter
 from server.problem import Problem, ProblemDict
+from server.store import attempts, jobs, uploads
 from server.store.errors import Fenced, StoreError
 from server.store.rows import EventRow, JobRow
 from server.store.store import Store
@@ -45,7 +46,7 @@ class Dispatcher:
 
     async def start(self) -> None:
         """What ran under the server before waits again; then workers and queue are started."""
-        for row in await self._store.recover():
+        for row in await self._store.write(attempts.recover):
             log.info("it goes on where it was: %s", row.state, extra={"job_id": row.id})
         loop = asyncio.get_running_loop()
 
@@ -68,8 +69,8 @@ class Dispatcher:
             await asyncio.wait(self._attempts)
 
     async def cancel(self, job_id: str) -> JobRow:
-        """Raises the Problems of Store.cancel."""
-        row = await self._store.cancel(job_id)
+        """Raises as store.jobs.cancel."""
+        row = await self._store.write(jobs.cancel, job_id)
         if row.state == "cancelling":
             self._executor.stop_job(job_id)
         return row
@@ -106,7 +107,7 @@ class Dispatcher:
     async def _claim(self) -> JobRow | None:
         """Once claimed, a job is never forgotten: a cancelled claim that was written is found by `recover`."""
         self._wake.clear()
-        return await self._store.claim("local", LEASE_SECONDS)
+        return await self._store.write(attempts.claim, "local", LEASE_SECONDS)
 
     async def _called(self) -> None:
         try:
@@ -141,7 +142,7 @@ class Dispatcher:
         await asyncio.sleep(0)  # the executor's own part begins here, and takes its worker
         ready()
         try:
-            now = self._store.job(row.id)
+            now = self._store.read(jobs.get, row.id)
             if now is None or now.state == "cancelling":  # asked for before the executor knew the job
                 self._executor.stop_job(row.id)
             return await running
@@ -150,7 +151,7 @@ class Dispatcher:
             await reporter.close()
 
     def _order(self, row: JobRow) -> Order:
-        upload = self._store.upload(row.sketch)
+        upload = self._store.read(uploads.get, row.sketch)
         if upload is None:
             raise Problem(404, "unknown_sketch", f"The sketch {row.sketch} is gone.", "Upload it again, then retry.")
         sketch = self._folders.upload(row.sketch) / upload.main
@@ -161,7 +162,7 @@ class Dispatcher:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             try:
-                await self._store.heartbeat(row.id, row.attempt, LEASE_SECONDS)
+                await self._store.write(attempts.heartbeat, row.id, row.attempt, LEASE_SECONDS)
             except Fenced:  # its end is being written, or it was taken away: the reporter finds that out
                 return
             except (Problem, StoreError) as error:
@@ -172,12 +173,15 @@ class Dispatcher:
         job_id, attempt, strikes = row.id, row.attempt, self._config.max_strikes
         store = self._store
         if outcome.ending == "done":
-            ended = await self._insist(lambda: store.finish(job_id, attempt, "done"))
+            ended = await self._insist(lambda: store.write(attempts.finish, job_id, attempt, "done"))
         elif outcome.ending == "failed":
-            ended = await self._insist(lambda: store.finish(job_id, attempt, "failed", outcome.problem))
+            ended = await self._insist(lambda: store.write(attempts.finish, job_id, attempt, "failed", outcome.problem))
         else:
             strike = outcome.ending == "lost" and not self._closing
-            ended = await self._insist(lambda: store.requeue(job_id, attempt, strike, outcome.problem, strikes))
+            problem = outcome.problem
+            ended = await self._insist(
+                lambda: store.write(attempts.requeue, job_id, attempt, strike, problem, strikes)
+            )
         names: dict[str, Any] = {"job_id": job_id, "attempt": attempt}
         log.info("attempt %d is %s, the job %s%s", attempt, outcome.ending, ended.state, _why(outcome), extra=names)
         if ended.state != "queued":

@@ -10,6 +10,7 @@ from typing import Any
 
 from server.jobs.executor import Message
 from server.problem import Problem
+from server.store import attempts
 from server.store.errors import Fenced, StoreError
 from server.store.rows import JobRow
 from server.store.store import Store
@@ -80,9 +81,9 @@ class Reporter:
             return
         try:
             if event is None:
-                await self._store.checkpointed(self._row.id, self._row.attempt)
+                await self._store.write(attempts.checkpointed, self._row.id, self._row.attempt)
             else:
-                await self._store.progress(self._row.id, self._row.attempt, event)
+                await self._store.write(attempts.progress, self._row.id, self._row.attempt, event)
         except Fenced:
             self._fenced = True
             self._on_fenced()

@@ -9,7 +9,7 @@ from typing import Any
 
 from realify.setting import SettingsError
 from realify.settings import Settings, apply, preset, to_dict
-from server.config import Limits
+from server.config import RequestLimits
 from server.jobs.manifest import NO_LETTERS
 from server.models import NewJob
 from server.problem import Problem
@@ -19,7 +19,7 @@ REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 ALIAS = re.compile(r"[\w-]*")
 
 
-def new_row(new: NewJob, upload: UploadRow | None, limits: Limits) -> NewRow:
+def new_row(new: NewJob, upload: UploadRow | None, limits: RequestLimits) -> NewRow:
     """Everything about the job that can be checked before it runs. Raises Problem 404 and 422."""
     if upload is None:
         raise Problem(

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from server.jobs.artefacts import present, preview_address
 from server.models import Batch, ErrorBody, Event, Job, Upload
 from server.parts import Parts
+from server.store import jobs
 from server.store.rows import BatchRow, EventRow, JobRow, UploadRow
 
 
@@ -35,7 +36,7 @@ def job_view(row: JobRow, parts: Parts) -> Job:
         seed=row.seed,
         settings=row.settings,
         priority=row.priority,
-        place=parts.store.place(row.id) if row.state == "queued" else None,
+        place=parts.store.read(jobs.place, row.id) if row.state == "queued" else None,
         batch=row.batch,
         attempt=row.attempt,
         created=row.created,

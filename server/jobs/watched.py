@@ -10,6 +10,7 @@ from server.models import NewJob
 from server.parts import Parts
 from server.routes.uploads import take_in
 from server.sketches.watch_folder import Arrival, FolderWatch
+from server.store import submissions, uploads
 from server.store.disk import require_space
 
 NAME_LETTERS = 200
@@ -27,20 +28,21 @@ def folder_watch(folder: Path, parts: Parts) -> FolderWatch:
 
     async def submit(arrival: Arrival) -> str:
         packed = arrival.packed
-        upload = parts.store.upload(packed.sha256)
+        upload = parts.store.read(uploads.get, packed.sha256)
         if upload is None:
             upload = await take_in(packed.file, packed.sha256, packed.name, packed.bytes, parts)
         asked = {"sketch": packed.sha256, "prompt": arrival.prompt, "name": arrival.name[:NAME_LETTERS]}
         new = NewJob.model_validate(asked)
         row = new_row(new, upload, parts.config.limits)
-        job, _ = await parts.store.add_job(row, arrival.key, body_sha(new))
+        limit = parts.config.limits.queued_jobs
+        job, _ = await parts.store.write(submissions.add_job, row, arrival.key, body_sha(new), limit)
         return job.id
 
     return FolderWatch(
         folder=folder,
         incoming=parts.folders.incoming,
-        known=parts.store.watched,
-        remember=parts.store.mark_watched,
+        known=lambda path: parts.store.read(uploads.watched, path),
+        remember=lambda path, content, job_id: parts.store.write(uploads.mark_watched, path, content, job_id),
         submit=submit,
         leave_out=parts.folders.data,
         most_bytes=parts.config.limits.upload_bytes,

@@ -3,7 +3,7 @@
 import { ApiError, call } from "./api.js";
 import { FINISHED } from "./words.js";
 
-const KINDS = ["state", "progress", "warning", "removed"];
+const KINDS = ["state", "progress", "removed"];
 const SETTLE_MS = 250; // events come in bursts; the list is read once after each
 const RETRY_MS = 3000;
 

@@ -10,6 +10,7 @@ from server.problem import Problem
 from server.routes.file_answer import file_answer
 from server.routes.jobs import found
 from server.routes.responses import Responses, errors
+from server.store import uploads
 
 router = APIRouter(tags=["jobs"])
 FILE: Responses = {
@@ -30,7 +31,7 @@ async def get_artefact(job_id: str, name: str, request: Request, parts: TheParts
         raise Problem(404, "unknown_artefact", f"There is no artefact {name[:60]!r}.", f"One of {', '.join(NAMES)}.")
     if name == "settings.json":
         return Response(settings_json(row), media_type="application/json", headers={"Cache-Control": "no-cache"})
-    artefact = find(row, parts.store.upload(row.sketch), parts.folders, name)
+    artefact = find(row, parts.store.read(uploads.get, row.sketch), parts.folders, name)
     if artefact is not None:
         try:
             return await file_answer(request, artefact.path, artefact.media_type, artefact.disposition)

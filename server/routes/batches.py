@@ -16,6 +16,7 @@ from server.parts import Parts, TheParts
 from server.problem import Problem
 from server.routes.responses import errors
 from server.safety.problems import told_faults
+from server.store import submissions, uploads
 from server.store.disk import require_space
 from server.store.ids import new_id
 from server.store.rows import NewRow
@@ -50,8 +51,9 @@ async def submit_batch(
         return _wrong(wrong, "Mend them and hand it in again.")
     require_space(parts.folders, parts.config.reserve_bytes, 0)
     sha = hashlib.sha256(body + name.encode("utf-8", "surrogatepass")).hexdigest()
-    jobs = await parts.store.add_jobs(rows, new_id(), name, idempotency_key, sha)
-    batch = parts.store.batch(jobs[0].batch or "")
+    limit = parts.config.limits.queued_jobs
+    added = await parts.store.write(submissions.add_jobs, rows, new_id(), name, idempotency_key, sha, limit)
+    batch = parts.store.read(submissions.batch, added[0].batch or "")
     assert batch is not None, "its jobs were just added"
     return answer(batch_view(batch), 201, {"Location": f"/v1/batches/{batch.id}"})
 
@@ -59,13 +61,13 @@ async def submit_batch(
 @router.get("/v1/batches", response_model=list[Batch])
 async def list_batches(parts: TheParts) -> list[Batch]:
     """All batches, newest first, without their jobs."""
-    return [batch_view(row) for row in parts.store.batches()]
+    return [batch_view(row) for row in parts.store.read(submissions.batches)]
 
 
 @router.get("/v1/batches/{batch_id}", response_model=Batch, responses=errors(404))
 async def get_batch(batch_id: str, parts: TheParts) -> Response:
     """One batch with its jobs, in the manifest's order."""
-    row = parts.store.batch(batch_id)
+    row = parts.store.read(submissions.batch, batch_id)
     if row is None:
         raise Problem(404, "unknown_batch", f"There is no batch {batch_id[:60]!r}.", "GET /v1/batches lists all.")
     return answer(batch_view(row))
@@ -111,7 +113,7 @@ def _row(line: Line, parts: Parts) -> NewRow:
         name=line.name,
         priority=line.priority,
     )
-    return new_row(new, parts.store.upload(new.sketch), parts.config.limits)
+    return new_row(new, parts.store.read(uploads.get, new.sketch), parts.config.limits)
 
 
 def _wrong(lines: list[str], fix: str) -> Response:

@@ -18,6 +18,7 @@ from server.problem import Problem
 from server.routes.event_texts import event_text
 from server.routes.jobs import found
 from server.routes.responses import Responses, errors
+from server.store import events, jobs
 from server.store.rows import EventRow
 
 router = APIRouter(tags=["events"])
@@ -36,7 +37,7 @@ LastEventId = Annotated[str | None, Header(description="Sent by browsers when th
 @router.get("/v1/events", response_class=StreamingResponse, responses=STREAM)
 async def all_events(parts: TheParts, after: After = None, last_event_id: LastEventId = None) -> StreamingResponse:
     """Streams the events of all jobs, from now on or after an id."""
-    return _stream(parts, None, _after(last_event_id, after, parts.store.last_event_id()), False)
+    return _stream(parts, None, _after(last_event_id, after, parts.store.read(events.last_id)), False)
 
 
 @router.get("/v1/jobs/{job_id}/events", response_class=StreamingResponse, responses=STREAM)
@@ -80,9 +81,9 @@ async def _texts(parts: Parts, job: str | None, after: int, until_end: bool) -> 
 
 def _has_ended(parts: Parts, job: str, after: int) -> bool:
     """Whether the job is over and its last event is known to the client: none would come any more."""
-    row = parts.store.job(job)
+    row = parts.store.read(jobs.get, job)
     over = row is None or row.state in FINISHED
-    return over and not parts.store.events(after, job, 1)
+    return over and not parts.store.read(events.after, after, job, 1)
 
 
 def _ends(parts: Parts, job: str, rows: list[EventRow], until_end: bool) -> bool:

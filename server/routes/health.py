@@ -12,6 +12,7 @@ from server.jobs.views import answer
 from server.models import Health
 from server.models import Version as VersionBody
 from server.parts import TheParts
+from server.store import jobs
 from server.store.disk import free_bytes
 
 router = APIRouter(tags=["health"])
@@ -51,5 +52,5 @@ async def version() -> Response:
 @router.get("/metrics", response_class=Response)
 async def metrics(parts: TheParts) -> Response:
     """Prometheus' text format."""
-    text = parts.metrics.text(parts.store.counts(), parts.executor.states(), free_bytes(parts.folders))
+    text = parts.metrics.text(parts.store.read(jobs.counts), parts.executor.states(), free_bytes(parts.folders))
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -14,6 +14,7 @@ from server.models import Job, JobList, JobState, NewJob, Priority
 from server.parts import Parts, TheParts
 from server.problem import Problem
 from server.routes.responses import errors
+from server.store import jobs, submissions, uploads
 from server.store.disk import require_space
 from server.store.retention import delete_job
 from server.store.rows import JobRow
@@ -35,9 +36,10 @@ async def submit(
 ) -> Response:
     """Puts a job into the queue. With an Idempotency-Key that was used before, answers that job again, with 200."""
     began = time.perf_counter()
-    row = new_row(new, parts.store.upload(new.sketch), parts.config.limits)
+    limits = parts.config.limits
+    row = new_row(new, parts.store.read(uploads.get, new.sketch), limits)
     require_space(parts.folders, parts.config.reserve_bytes, 0)
-    job, is_new = await parts.store.add_job(row, idempotency_key, body_sha(new))
+    job, is_new = await parts.store.write(submissions.add_job, row, idempotency_key, body_sha(new), limits.queued_jobs)
     headers = {"Location": f"/v1/jobs/{job.id}"}
     parts.metrics.submit_seconds.observe(time.perf_counter() - began)
     return answer(job_view(job, parts), 201 if is_new else 200, headers)
@@ -54,7 +56,7 @@ async def list_jobs(
     """Lists jobs, newest first."""
 
     def look() -> JobList:
-        rows, following = parts.store.jobs(state or [], batch, after, limit)
+        rows, following = parts.store.read(jobs.page, state or [], batch, after, limit)
         return JobList(jobs=[job_view(row, parts) for row in rows], next=following)
 
     return answer(await asyncio.to_thread(look))  # a long list of many files is not looked at between two events
@@ -74,9 +76,9 @@ async def move(job_id: str, where: Priority, parts: TheParts) -> Response:
         raise Problem(422, "bad_priority", "Give either priority or before.", "Send one of the two.")
     if where.before is not None:
         found(where.before, parts)
-        await parts.store.move_before(job_id, where.before)
+        await parts.store.write(jobs.move_before, job_id, where.before)
     elif where.priority is not None:
-        await parts.store.set_priority(job_id, where.priority)
+        await parts.store.write(jobs.set_priority, job_id, where.priority)
     return answer(job_view(found(job_id, parts), parts))
 
 
@@ -91,7 +93,7 @@ async def cancel(job_id: str, parts: TheParts) -> Response:
 async def retry(job_id: str, parts: TheParts) -> Response:
     """Queues a failed, dead or cancelled job again; it goes on from its last checkpoint where there is one."""
     found(job_id, parts)
-    return answer(job_view(await parts.store.retry(job_id), parts))
+    return answer(job_view(await parts.store.write(jobs.retry, job_id), parts))
 
 
 @router.delete("/v1/jobs/{job_id}", status_code=204, responses=NOT_NOW)
@@ -103,7 +105,7 @@ async def delete(job_id: str, parts: TheParts) -> Response:
 
 def found(job_id: str, parts: Parts) -> JobRow:
     """The job's row. Raises Problem 404."""
-    row = parts.store.job(job_id)
+    row = parts.store.read(jobs.get, job_id)
     if row is None:
         raise Problem(404, "unknown_job", f"There is no job {job_id[:60]!r}.", "GET /v1/jobs lists those there are.")
     return row

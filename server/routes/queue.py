@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from server.jobs.views import answer
 from server.models import Queue
 from server.parts import Parts, TheParts
+from server.store import jobs
 
 router = APIRouter(tags=["queue"])
 
@@ -20,17 +21,17 @@ async def get_queue(parts: TheParts) -> Response:
 @router.post("/v1/queue/pause", response_model=Queue)
 async def pause(parts: TheParts) -> Response:
     """Starts no more jobs; those that run go on. Holds over a restart."""
-    await parts.store.set_paused(True)
+    await parts.store.write(jobs.set_paused, True)
     return _view(parts)
 
 
 @router.post("/v1/queue/resume", response_model=Queue)
 async def resume(parts: TheParts) -> Response:
     """Starts jobs again."""
-    await parts.store.set_paused(False)
+    await parts.store.write(jobs.set_paused, False)
     parts.dispatcher.wake()
     return _view(parts)
 
 
 def _view(parts: Parts) -> Response:
-    return answer(Queue(paused=parts.store.paused(), counts=parts.store.counts()))
+    return answer(Queue(paused=parts.store.read(jobs.paused), counts=parts.store.read(jobs.counts)))

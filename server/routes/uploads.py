@@ -24,6 +24,7 @@ from server.parts import Parts, TheParts
 from server.problem import Problem
 from server.routes.responses import errors
 from server.sketches.check import suffix_of
+from server.store import uploads
 from server.store.disk import require_space
 from server.store.rows import UploadRow
 
@@ -38,7 +39,7 @@ async def put_upload(
 ) -> Response:
     """Takes a sketch as the request's body: .glb, .ply, .stl, .obj, or a .zip holding one .gltf or .obj with its
     files. Answers 201, or 200 without reading the body when it is already there."""
-    if (known := parts.store.upload(sha256)) is not None:
+    if (known := parts.store.read(uploads.get, sha256)) is not None:
         return _Early(answer(upload_view(known)), request)
     try:
         return answer(upload_view(await _take(sha256, name, request, parts)), 201)
@@ -54,7 +55,7 @@ async def put_upload(
 @router.head("/v1/uploads/{sha256}", include_in_schema=False)
 async def get_upload(sha256: Sha256, parts: TheParts) -> Response:
     """Says whether a sketch is there."""
-    row = parts.store.upload(sha256)
+    row = parts.store.read(uploads.get, sha256)
     if row is None:
         raise Problem(404, "unknown_sketch", f"No sketch {sha256} was uploaded.", "PUT it here.")
     return answer(upload_view(row))
@@ -152,10 +153,10 @@ _publishing: dict[str, asyncio.Lock] = {}
 async def _publish(folder: Path, row: UploadRow, parts: Parts) -> UploadRow:
     """Moves the folder to its place and writes its row; whoever came first stays."""
     async with _alone(row.sha256, _publishing):
-        if (known := parts.store.upload(row.sha256)) is not None:
+        if (known := parts.store.read(uploads.get, row.sha256)) is not None:
             return known
         await asyncio.to_thread(_move, folder, parts.folders.upload(row.sha256))
-        await parts.store.add_upload(row)
+        await parts.store.write(uploads.add, row)
         return row
 
 

@@ -10,7 +10,7 @@ from sdf_fit.sandbox.capped_child import ChildError, run_capped
 from sdf_fit.sketch.error import SketchError
 from sdf_fit.sketch.inspect import look_at
 from sdf_fit.sketch.limits import Limits as SketchLimits
-from server.config import Limits
+from server.config import RequestLimits
 
 SUFFIXES = (".glb", ".ply", ".stl", ".obj", ".zip")
 AT_A_TIME = 2  # each may take SketchLimits().memory_bytes
@@ -44,7 +44,7 @@ def suffix_of(name: str) -> str:
 class SketchCheck:
     """Looks at uploads; `check` is to be called from one event loop."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: RequestLimits) -> None:
         self._limits = limits
         self._turns = asyncio.Semaphore(AT_A_TIME)
 

@@ -1,7 +1,7 @@
 """Jobs as the dispatcher sees them: claimed, told of, ended.
 
-Every write names its attempt, and only the current attempt of a job that runs may write: an old worker that comes
-back too late changes nothing (Fenced).
+Every write but `claim` names its attempt, and only the current attempt of a job that runs may write: an old worker that
+comes back too late changes nothing (Fenced).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sqlite3
 import time
 from typing import Any, Literal
 
+from server.config import MAX_STRIKES
 from server.problem import ProblemDict
 from server.store import events, jobs
 from server.store.errors import Fenced
@@ -27,7 +28,7 @@ LOST: ProblemDict = {
 
 def claim(db: sqlite3.Connection, worker: str, lease_seconds: float) -> JobRow | None:
     """Starts the queue's first job for this worker; None if there is none or the queue is paused."""
-    if db.execute("SELECT value FROM counters WHERE name = 'paused'").fetchone()[0]:
+    if jobs.paused(db):
         return None
     first = db.execute(
         "SELECT id, attempt FROM jobs WHERE state = 'queued' ORDER BY priority DESC, rank, id LIMIT 1"
@@ -75,14 +76,11 @@ def checkpointed(db: sqlite3.Connection, job_id: str, attempt: int) -> None:
     _set(db, job_id, attempt, checkpoint_attempt=attempt, strikes=0)
 
 
-def warn(db: sqlite3.Connection, job_id: str, attempt: int, warnings: list[str]) -> None:
-    """Adds warnings to the job."""
-    _append_warnings(db, _held(db, job_id, attempt), warnings)
-    events.add(db, job_id, "warning", warnings=warnings)
-
-
-def finish(db: sqlite3.Connection, job_id: str, attempt: int, state: Ended, error: ProblemDict | None) -> JobRow:
-    """Ends the job. For "done" this commit is the publication: the result is what lies in this attempt's folder."""
+def finish(
+    db: sqlite3.Connection, job_id: str, attempt: int, state: Ended, error: ProblemDict | None = None
+) -> JobRow:
+    """Ends the job. For "done" this commit is the publication: the result is what lies in this attempt's folder, on the
+    disk."""
     _held(db, job_id, attempt)
     return jobs.change(
         db,
@@ -98,7 +96,12 @@ def finish(db: sqlite3.Connection, job_id: str, attempt: int, state: Ended, erro
 
 
 def requeue(
-    db: sqlite3.Connection, job_id: str, attempt: int, strike: bool, problem: ProblemDict | None, max_strikes: int
+    db: sqlite3.Connection,
+    job_id: str,
+    attempt: int,
+    strike: bool,
+    problem: ProblemDict | None = None,
+    max_strikes: int = MAX_STRIKES,
 ) -> JobRow:
     """Lets go of a job that was not ended: it waits again, or is cancelled if that was asked for.
 
@@ -112,7 +115,7 @@ def recover(db: sqlite3.Connection) -> list[JobRow]:
     return [_let_go(db, row, False, None, 1) for row in _running(db)]
 
 
-def expire_leases(db: sqlite3.Connection, now: float, max_strikes: int) -> list[JobRow]:
+def expire_leases(db: sqlite3.Connection, now: float, max_strikes: int = MAX_STRIKES) -> list[JobRow]:
     """Lets go of the jobs whose worker has not been heard of in time; each is a strike."""
     problem: ProblemDict = {
         "code": "lease_expired",
@@ -149,11 +152,10 @@ def _set(db: sqlite3.Connection, job_id: str, attempt: int, **values: Any) -> Jo
     return job_row(rows[0])
 
 
-def _append_warnings(db: sqlite3.Connection, row: JobRow, new: list[str]) -> list[str]:
-    """Adds those that are not there yet; returns all."""
+def _append_warnings(db: sqlite3.Connection, row: JobRow, new: list[str]) -> None:
+    """Adds those that are not there yet."""
     both = row.warnings + [text for text in new if text not in row.warnings]
     db.execute("UPDATE jobs SET warnings = ? WHERE id = ?", (json.dumps(both), row.id))
-    return both
 
 
 def _let_go(

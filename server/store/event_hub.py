@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 
+from server.store import events
 from server.store.rows import EventRow
 from server.store.store import Store
 
@@ -27,7 +28,7 @@ class EventHub:
         self._waiting: dict[str | None, set[asyncio.Future[None]]] = {}
         self._closed = False
         self._unlisten = store.listen(self._hear)
-        self._top = self._floor = store.last_event_id()  # all of floor < id <= top is in _newest
+        self._top = self._floor = store.read(events.last_id)  # all of floor < id <= top is in _newest
 
     def close(self) -> None:
         """Ends every `follow`."""
@@ -45,7 +46,7 @@ class EventHub:
 
         An id that was not given yet (of another database, say) counts as the newest. Ends when the hub is closed.
         """
-        after = min(after, self._store.last_event_id())
+        after = min(after, self._store.read(events.last_id))
         while not self._closed:
             rows, after = self._read(job, after)
             if rows:
@@ -74,7 +75,7 @@ class EventHub:
     def _read(self, job: str | None, after: int) -> tuple[list[EventRow], int]:
         """What is known after that id, and up to which id that is."""
         if after < self._floor:
-            rows = self._store.events(after, job, PAGE)
+            rows = self._store.read(events.after, after, job, PAGE)
             full = len(rows) == PAGE
             return rows, rows[-1].id if full else max([self._top, *(row.id for row in rows)])
         rows = []

@@ -45,7 +45,7 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def after(db: sqlite3.Connection, event_id: int, job_id: str | None, limit: int) -> list[EventRow]:
+def after(db: sqlite3.Connection, event_id: int, job_id: str | None = None, limit: int = 500) -> list[EventRow]:
     """The first `limit` events after that id, of one job or of all."""
     event_id = max(min(event_id, 2**63 - 1), 0)  # SQLite takes no others, and a client may send any
     condition = "" if job_id is None else "AND job = :job"

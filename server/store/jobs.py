@@ -96,7 +96,11 @@ def require_room(db: sqlite3.Connection, new: int, limit: int) -> None:
 
 
 def page(
-    db: sqlite3.Connection, states: Sequence[JobState], batch: str | None, after: str | None, limit: int
+    db: sqlite3.Connection,
+    states: Sequence[JobState] = (),
+    batch: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
 ) -> tuple[list[JobRow], str | None]:
     """Jobs newest first, of these states (none: of all), behind the cursor `after`; and the next cursor.
 
@@ -144,14 +148,25 @@ def counts(db: sqlite3.Connection, batch: str | None = None) -> dict[JobState, i
     return dict.fromkeys(STATES, 0) | dict(tuple(row) for row in rows)
 
 
+def paused(db: sqlite3.Connection) -> bool:
+    """Whether no job is to be started."""
+    return bool(db.execute("SELECT value FROM counters WHERE name = 'paused'").fetchone()[0])
+
+
+def set_paused(db: sqlite3.Connection, paused: bool) -> None:
+    """Holds the queue, or lets it go on; kept over restarts."""
+    db.execute("UPDATE counters SET value = ? WHERE name = 'paused'", (int(paused),))
+
+
 def set_priority(db: sqlite3.Connection, job_id: str, priority: int) -> JobRow:
-    """Moves a queued job to another priority, where its age still counts."""
+    """Moves a queued job to another priority, where its age still counts. Raises Problem 404 unknown_job, 409
+    not_queued."""
     _require_queued(known(db, job_id))
     return change(db, job_id, priority=priority)
 
 
 def move_before(db: sqlite3.Connection, job_id: str, other_id: str) -> JobRow:
-    """Puts a queued job directly in front of another one, whose priority it takes over."""
+    """Puts a queued job directly in front of another one, whose priority it takes over. Raises as set_priority."""
     _require_queued(known(db, job_id))
     other = known(db, other_id)
     _require_queued(other)
@@ -187,7 +202,8 @@ def _spread_ranks(db: sqlite3.Connection, priority: int) -> None:
 
 
 def cancel(db: sqlite3.Connection, job_id: str) -> JobRow:
-    """A queued job is cancelled at once; a running one once its worker has let go. Raises Problem 409 if it ended."""
+    """A queued job is cancelled at once; a running one once its worker has let go. Raises Problem 404 unknown_job, 409
+    finished."""
     row = known(db, job_id)
     if row.state == "queued":
         return change(db, job_id, state="cancelled", finished=time.time(), seconds_left=None)
@@ -204,7 +220,8 @@ def cancel(db: sqlite3.Connection, job_id: str) -> JobRow:
 
 
 def retry(db: sqlite3.Connection, job_id: str) -> JobRow:
-    """Queues a job once more, at the end, going on from its checkpoint. Raises Problem 409 if it cannot be."""
+    """Queues a job once more, at the end, going on from its checkpoint. Raises Problem 404 unknown_job, 409
+    not_retryable."""
     row = known(db, job_id)
     if row.state not in RETRYABLE:
         raise Problem(
@@ -219,7 +236,8 @@ def retry(db: sqlite3.Connection, job_id: str) -> JobRow:
 
 
 def remove(db: sqlite3.Connection, job_id: str) -> JobRow:
-    """Forgets a job and its events. Raises Problem 409 while a worker has it."""
+    """Forgets a job and its events; its files are for retention.delete_job. Raises Problem 404 unknown_job, 409
+    running."""
     row = known(db, job_id)
     if row.state in ("running", "cancelling"):
         raise Problem(

@@ -13,7 +13,7 @@ from server.config import Retention
 from server.folders import Folders
 from server.models import FINISHED
 from server.problem import Problem
-from server.store import disk
+from server.store import disk, events, jobs, uploads
 from server.store.rows import JobRow
 from server.store.store import Store
 
@@ -27,11 +27,11 @@ async def clean(store: Store, folders: Folders, retention: Retention, now: float
     """Removes what the retention says, and what nothing refers to; returns how many jobs that were."""
     removed = await _clean_old(store, folders, retention, now)
     removed += await _clean_big(store, folders, retention)
-    for upload in store.uploads_unused(now - DAY):
-        if await store.remove_upload(upload.sha256):
+    for upload in store.read(uploads.unused, now - DAY):
+        if await store.make_room(uploads.remove, upload.sha256):
             await asyncio.to_thread(remove_tree, folders.upload(upload.sha256))
     await asyncio.to_thread(_clean_left_overs, store, folders, now)
-    await store.prune_events(now - DAY)
+    await store.make_room(events.prune, now - DAY)
     await asyncio.to_thread(disk.make_ballast, folders)
     return removed
 
@@ -43,13 +43,13 @@ async def delete_job(store: Store, folders: Folders, job_id: str) -> JobRow:
     between goes with the left-overs. Only when not even that can be written do a finished job's files go first.
     """
     try:
-        row = await store.remove(job_id)
+        row = await store.make_room(jobs.remove, job_id)
     except Problem as problem:
-        row = store.job(job_id)
+        row = store.read(jobs.get, job_id)
         if problem.status != 507 or row is None or row.state not in FINISHED:
             raise
         await asyncio.to_thread(remove_job_files, folders, job_id)
-        row = await store.remove(job_id)
+        row = await store.make_room(jobs.remove, job_id)
     await asyncio.to_thread(remove_job_files, folders, job_id)
     await asyncio.to_thread(disk.make_ballast, folders)
     return row
@@ -89,7 +89,7 @@ def _finished(store: Store) -> list[JobRow]:
     rows: list[JobRow] = []
     after: str | None = None
     while True:
-        page, after = store.jobs(FINISHED, after=after, limit=500)
+        page, after = store.read(jobs.page, FINISHED, after=after, limit=500)
         rows += page
         if after is None:
             return sorted(rows, key=lambda row: row.finished or 0)
@@ -133,10 +133,10 @@ def _clean_left_overs(store: Store, folders: Folders, now: float) -> None:
     for path in _older(folders.incoming, now):
         remove_tree(path)
     for path in _older(folders.jobs, now):
-        if store.job(path.name) is None:
+        if store.read(jobs.get, path.name) is None:
             remove_tree(path)
     for path in _older(folders.uploads, now):
-        if store.upload(path.name) is None:
+        if store.read(uploads.get, path.name) is None:
             remove_tree(path)
 
 

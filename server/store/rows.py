@@ -10,7 +10,7 @@ from typing import Any, Literal
 from server.models import JobState
 from server.problem import ProblemDict
 
-EventKind = Literal["state", "progress", "warning", "removed"]
+EventKind = Literal["state", "progress", "removed"]
 
 
 @dataclass(frozen=True)

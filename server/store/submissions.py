@@ -6,15 +6,21 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
+from server.config import RequestLimits
 from server.problem import Problem
 from server.store import jobs
 from server.store.rows import BatchRow, JobRow, NewRow
 
+QUEUED_JOBS = RequestLimits.queued_jobs
+
 
 def add_job(
-    db: sqlite3.Connection, new: NewRow, key: str | None, body_sha: str, limit: int
+    db: sqlite3.Connection, new: NewRow, key: str | None = None, body_sha: str = "", limit: int = QUEUED_JOBS
 ) -> tuple[JobRow, bool]:
-    """The new job and True, or the one that this key made before and False."""
+    """The new job and True, or the one that this key made before and False; at most `limit` may wait.
+
+    Raises Problem 409 idempotency_conflict, 404 unknown_sketch, 429 queue_full.
+    """
     if (seen := _seen(db, key, body_sha)) is not None and seen["job"] is not None:
         return jobs.known(db, seen["job"]), False
     jobs.require_room(db, 1, limit)
@@ -28,11 +34,11 @@ def add_jobs(
     rows: Sequence[NewRow],
     batch_id: str,
     name: str,
-    key: str | None,
-    body_sha: str,
-    limit: int,
+    key: str | None = None,
+    body_sha: str = "",
+    limit: int = QUEUED_JOBS,
 ) -> list[JobRow]:
-    """All of them or none, as one batch; those that this key made before, if it did."""
+    """All of them or none, as one batch; those that this key made before, if it did. Raises as add_job."""
     if (seen := _seen(db, key, body_sha)) is not None and seen["batch"] is not None:
         return jobs.page(db, (), seen["batch"], None, len(rows))[0][::-1]
     jobs.require_room(db, len(rows), limit)

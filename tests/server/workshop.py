@@ -12,6 +12,7 @@ from server.config import ServerConfig
 from server.folders import Folders
 from server.jobs.dispatcher import Dispatcher
 from server.jobs.local import LocalExecutor
+from server.store import jobs, submissions, uploads
 from server.store.rows import JobRow, NewRow, UploadRow
 from server.store.store import Store
 
@@ -49,10 +50,10 @@ class Workshop:
     async def add(self, prompt: str, settings: dict[str, object] | None = None) -> str:
         """A job of the fast pipeline."""
         new = NewRow(SHA, "mug", prompt, "draft", 0, settings or {}, settings or {})
-        return (await self.store.add_job(new))[0].id
+        return (await self.store.write(submissions.add_job, new))[0].id
 
     def row(self, job_id: str) -> JobRow:
-        row = self.store.job(job_id)
+        row = self.store.read(jobs.get, job_id)
         assert row is not None
         return row
 
@@ -79,10 +80,10 @@ async def workshop(data: Path, **changes: object) -> AsyncIterator[Workshop]:
     folders = Folders(data)
     folders.make()
     store = Store.open(folders)
-    if store.upload(SHA) is None:
+    if store.read(uploads.get, SHA) is None:
         folders.upload(SHA).mkdir(parents=True)
         (folders.upload(SHA) / "sketch.glb").write_bytes(SKETCH)
-        await store.add_upload(UploadRow(SHA, "mug.glb", ".glb", "sketch.glb", 43, 3, 1, [], 0.0))
+        await store.write(uploads.add, UploadRow(SHA, "mug.glb", ".glb", "sketch.glb", 43, 3, 1, [], 0.0))
     executor = LocalExecutor(settings)
     dispatcher = Dispatcher(store, executor, folders, settings)
     try:

@@ -12,6 +12,7 @@ import pytest
 
 from realify.job.checkpoint import NAME
 from server.problem import Problem
+from server.store import attempts, events, jobs
 from server.worker.run_files import CHECKPOINT
 from tests.server.fake_pipeline import digest_of, glb_extras
 from tests.server.workshop import SKETCH, Workshop, until, workshop
@@ -24,7 +25,7 @@ def digest(shop: Workshop, job_id: str) -> str:
     return glb_extras((shop.folders.attempt(job_id, row.result_attempt) / "result.glb").read_bytes())["digest"]
 
 
-def attempts(shop: Workshop, job_id: str) -> list[str]:
+def attempt_folders(shop: Workshop, job_id: str) -> list[str]:
     """The names of the attempts' folders."""
     return sorted(folder.name for folder in (shop.folders.job(job_id) / "attempts").iterdir())
 
@@ -40,7 +41,7 @@ def test_a_job_is_done_and_its_folder_holds_the_artefacts_alone(tmp_path: Path) 
             whole = {"result.glb", "sheet.png", "preview.png", "turntable.webp", "log.txt", "settings.json"}
             await until(lambda: {file.name for file in folder.iterdir()} == whole, "only the artefacts are left")
             assert json.loads((folder / "settings.json").read_text()) == {"output.turntable": True}
-            told = shop.store.events(0, job)
+            told = shop.store.read(events.after, 0, job)
             stages = [event.stage for event in told if event.kind == "progress"]
             assert list(dict.fromkeys(stages)) == ["read", "fit", "sds", "bridge", "sample", "bake", "export"]
             assert [event.state for event in told if event.kind == "state"] == ["queued", "running", "done"]
@@ -59,8 +60,8 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_the_steps_since_its_che
             assert row.state == "done" and row.attempt == 2 and row.strikes == 0
             assert any("SIGKILL" in warning for warning in row.warnings)
             assert digest(shop, job) == digest_of(SKETCH, prompt)
-            await until(lambda: attempts(shop, job) == ["2"], "the first attempt's folder is gone")
-            first_again = [e.stage for e in shop.store.events(0, job) if e.kind == "progress"]
+            await until(lambda: attempt_folders(shop, job) == ["2"], "the first attempt's folder is gone")
+            first_again = [e.stage for e in shop.store.read(events.after, 0, job) if e.kind == "progress"]
             assert first_again.count("read") == 1, "the job began from the start again"
             assert shop.executor.states()[0].restarts == 1
 
@@ -86,7 +87,7 @@ def test_three_starts_without_a_new_checkpoint_are_enough_and_the_next_job_passe
             assert row.error and row.error["code"] == code and told in row.error["message"]
             assert (await shop.reaches(after, "done", "failed", "dead")).state == "done"
             if code == "device_error":
-                assert (await shop.store.retry(job)).strikes == 0
+                assert (await shop.store.write(jobs.retry, job)).strikes == 0
                 assert (await shop.reaches(job, "dead")).attempt == 6
 
     asyncio.run(main())
@@ -111,9 +112,9 @@ def test_the_jobs_own_fault_fails_it_at_once_and_a_retry_goes_on(fault: str, tmp
             assert row.error["code"] == {"fail-at=8": "rehearsed", "fault-at=8": "internal"}[fault]
             log = (shop.folders.attempt(job, 1) / "log.txt").read_text()
             assert row.error["message"] in log and ("Traceback" in log) == (fault == "fault-at=8")
-            await shop.store.retry(job)
+            await shop.store.write(jobs.retry, job)
             assert (await shop.reaches(job, "done", "failed", "dead")).state == "done"
-            assert [e.stage for e in shop.store.events(0, job) if e.kind == "progress"].count("read") == 1
+            assert [e.stage for e in shop.store.read(events.after, 0, job) if e.kind == "progress"].count("read") == 1
             assert row.error["message"] in (shop.folders.attempt(job, 2) / "log.txt").read_text()
 
     asyncio.run(main())
@@ -169,7 +170,8 @@ def test_a_stop_of_the_server_is_no_strike_and_the_next_one_goes_on(tmp_path: Pa
         async with workshop(tmp_path) as shop:
             row = await shop.reaches(running, "done", "failed", "dead")
             assert row.state == "done" and row.attempt == 2 and row.strikes == 0 and row.warnings == []
-            assert [e.stage for e in shop.store.events(0, running) if e.kind == "progress"].count("read") == 1
+            told = shop.store.read(events.after, 0, running)
+            assert [e.stage for e in told if e.kind == "progress"].count("read") == 1
             waiting = await shop.add("steps=5")
             await until(lambda: shop.row(hanging).state == "running", "the other one has its turn")
         async with workshop(tmp_path) as shop:
@@ -188,13 +190,13 @@ def test_an_attempt_that_lost_its_job_stops_and_writes_nothing(tmp_path: Path) -
         async with workshop(tmp_path) as shop:
             job = await shop.add("steps=5000")
             await shop.runs_at(job, "read")
-            await shop.store.set_paused(True)
-            await shop.store.requeue(job, 1, strike=False)
+            await shop.store.write(jobs.set_paused, True)
+            await shop.store.write(attempts.requeue, job, 1, strike=False)
             await until(lambda: shop.executor.states()[0].state == "warm", "the worker is free again")
-            newest = shop.store.last_event_id()
+            newest = shop.store.read(events.last_id)
             row = shop.row(job)
-            assert row.state == "queued" and shop.store.last_event_id() == newest
-            await shop.store.cancel(job)
+            assert row.state == "queued" and shop.store.read(events.last_id) == newest
+            await shop.store.write(jobs.cancel, job)
 
     asyncio.run(main())
 
@@ -202,11 +204,11 @@ def test_an_attempt_that_lost_its_job_stops_and_writes_nothing(tmp_path: Path) -
 def test_a_paused_queue_starts_nothing_until_it_is_woken(tmp_path: Path) -> None:
     async def main() -> None:
         async with workshop(tmp_path) as shop:
-            await shop.store.set_paused(True)
+            await shop.store.write(jobs.set_paused, True)
             job = await shop.add("steps=5")
             await until(lambda: shop.executor.states()[0].state == "warm", "the worker is there")
             assert shop.row(job).state == "queued" and shop.row(job).attempt == 0
-            await shop.store.set_paused(False)
+            await shop.store.write(jobs.set_paused, False)
             shop.dispatcher.wake()
             await shop.reaches(job, "done")
 
@@ -216,10 +218,10 @@ def test_a_paused_queue_starts_nothing_until_it_is_woken(tmp_path: Path) -> None
 def test_a_folder_that_cannot_be_made_fails_the_job_and_not_the_queue(tmp_path: Path) -> None:
     async def main() -> None:
         async with workshop(tmp_path) as shop:
-            await shop.store.set_paused(True)
+            await shop.store.write(jobs.set_paused, True)
             job, after = await shop.add("steps=5"), await shop.add("steps=5")
             (shop.folders.jobs / job).write_text("where its folder should be")
-            await shop.store.set_paused(False)
+            await shop.store.write(jobs.set_paused, False)
             shop.dispatcher.wake()
             row = await shop.reaches(job, "failed", "done", "dead")
             assert row.state == "failed" and row.error and row.error["code"] == "internal"
@@ -233,7 +235,7 @@ def test_progress_is_thinned_out_but_no_stage_is_left_out(tmp_path: Path) -> Non
         async with workshop(tmp_path) as shop:
             job = await shop.add("steps=400 pause=.002 checkpoint-every=0")
             await shop.reaches(job, "done")
-            told = [event for event in shop.store.events(0, job, limit=2000) if event.kind == "progress"]
+            told = [event for event in shop.store.read(events.after, 0, job, limit=2000) if event.kind == "progress"]
             assert {event.stage for event in told} == {"read", "fit", "sds", "bridge", "sample", "bake", "export"}
             assert len(told) < 100
             assert [(event.step, event.total) for event in told][-1] == (told[-1].total, told[-1].total)

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from server.app import make_app
-from server.config import Limits, ServerConfig
+from server.config import RequestLimits, ServerConfig
 from server.parts import open_parts
 from tests.server.running import SKETCHES, Server, wait_for
 
@@ -172,7 +172,7 @@ def test_too_large_and_too_full_while_it_comes(tmp_path: Path) -> None:
             yield bytes(2**18)
 
     async def send(reserve: int) -> httpx2.Response:
-        config = ServerConfig(tmp_path, reserve_bytes=reserve, limits=Limits(upload_bytes=2**20))
+        config = ServerConfig(tmp_path, reserve_bytes=reserve, limits=RequestLimits(upload_bytes=2**20))
         parts = open_parts(config)
         try:
             app = httpx2.ASGITransport(make_app(parts))

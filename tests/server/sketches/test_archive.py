@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sdf_fit.sketch.error import SketchError
-from server.config import Limits
+from server.config import RequestLimits
 from server.sketches.archive import check_name, unpack
 from server.sketches.check import SketchCheck
 
@@ -135,7 +135,7 @@ def test_damaged_zips(tmp_path: Path, harm: str) -> None:
 def test_a_zip_in_the_capped_child(tmp_path: Path) -> None:
     """Through the real children: unpacked, then parsed with the files beside it."""
     file = packed(tmp_path / "sketch.zip", {"a/it.obj": OBJ, "a/notes.json": b"{}"})
-    seen = asyncio.run(SketchCheck(Limits()).check(file))
+    seen = asyncio.run(SketchCheck(RequestLimits()).check(file))
     assert (seen.main, seen.faces) == ("files/a/it.obj", 4)
     assert "1 files of other kinds" in seen.notes[0]
 
@@ -143,5 +143,5 @@ def test_a_zip_in_the_capped_child(tmp_path: Path) -> None:
 def test_a_bomb_in_the_capped_child(tmp_path: Path) -> None:
     bomb = packed(tmp_path / "sketch.zip", {"it.obj": b"#" * 2**22})
     with pytest.raises(SketchError) as caught:
-        asyncio.run(SketchCheck(Limits()).check(bomb))
+        asyncio.run(SketchCheck(RequestLimits()).check(bomb))
     assert (caught.value.code, caught.value.fix) == ("zip_bomb", "Pack less, or send a .glb.")

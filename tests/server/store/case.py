@@ -7,13 +7,14 @@ import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from server.config import Limits
 from server.folders import Folders
+from server.store import attempts, jobs, submissions, uploads
 from server.store.rows import JobRow, NewRow, UploadRow
-from server.store.store import Store
+from server.store.store import Store, Work
 
+P = ParamSpec("P")
 T = TypeVar("T")
 SKETCH = "5a" * 32
 
@@ -30,25 +31,32 @@ def upload_row(sha256: str = SKETCH, created: float | None = None) -> UploadRow:
 
 
 class Case:
-    """A store and its folder; `do` awaits one of its writes."""
+    """A store and its folder; writes are awaited here."""
 
-    def __init__(self, data: Path, limits: Limits | None = None) -> None:
+    def __init__(self, data: Path) -> None:
         self.folders = Folders(data)
-        self.store = Store.open(self.folders, limits)
+        self.store = Store.open(self.folders)
+        self.read = self.store.read
 
     def do(self, write: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(write)
 
+    def write(self, work: Work[P, T], *given: P.args, **named: P.kwargs) -> T:
+        return self.do(self.store.write(work, *given, **named))
+
+    def make_room(self, work: Work[P, T], *given: P.args, **named: P.kwargs) -> T:
+        return self.do(self.store.make_room(work, *given, **named))
+
     def add(self, prompt: str = "a mushroom", priority: int = 0) -> JobRow:
-        return self.do(self.store.add_job(new_row(prompt, priority)))[0]
+        return self.write(submissions.add_job, new_row(prompt, priority))[0]
 
     def claim(self) -> JobRow:
-        row = self.do(self.store.claim("worker", 60))
+        row = self.write(attempts.claim, "worker", 60)
         assert row is not None, "the queue is empty"
         return row
 
     def row(self, job_id: str) -> JobRow:
-        row = self.store.job(job_id)
+        row = self.read(jobs.get, job_id)
         assert row is not None, f"job {job_id} is gone"
         return row
 
@@ -59,11 +67,11 @@ class Case:
 
 
 @contextmanager
-def opened(data: Path, limits: Limits | None = None) -> Iterator[Case]:
+def opened(data: Path) -> Iterator[Case]:
     """A store with one sketch."""
-    case = Case(data, limits)
+    case = Case(data)
     try:
-        case.do(case.store.add_upload(upload_row()))
+        case.write(uploads.add, upload_row())
         yield case
     finally:
         case.store.close()

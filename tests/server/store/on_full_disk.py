@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from server.problem import Problem
+from server.store import attempts, jobs
 from server.store.disk import free_bytes, require_space
 from server.store.retention import delete_job
 from tests.server.store.case import Case, opened
@@ -44,7 +45,7 @@ def remove_with_the_last_reserve(case: Case, job_id: str) -> int:
         reader.execute("SELECT count(*) FROM jobs").fetchone()
         taken = submit_until_full(case)
         assert case.folders.ballast.exists(), "it is not for jobs"
-        case.do(case.store.remove(job_id))
+        case.make_room(jobs.remove, job_id)
         assert not case.folders.ballast.exists()
     return taken
 
@@ -52,16 +53,16 @@ def remove_with_the_last_reserve(case: Case, job_id: str) -> int:
 def main(data: Path) -> None:
     with opened(data) as case:
         assert case.folders.ballast.exists()
-        jobs = [case.running() for _ in range(3)]
-        for job in jobs:
+        started = [case.running() for _ in range(3)]
+        for job in started:
             folder = case.folders.attempt(job.id, 1)
             folder.mkdir(parents=True)
             (folder / "result.glb").write_bytes(b"g" * 2**20)
-            case.do(case.store.finish(job.id, 1, "done"))
+            case.write(attempts.finish, job.id, 1, "done")
         waiting = case.add("waiting")
         fill(data / "someone elses file")
         taken = submit_until_full(case)
-        assert taken and case.store.counts()["queued"] == taken + 1 and free_bytes(case.folders) < 2**16
+        assert taken and case.read(jobs.counts)["queued"] == taken + 1 and free_bytes(case.folders) < 2**16
         taken += remove_with_the_last_reserve(case, waiting.id)
         fill(data / "someone elses second file")
         try:
@@ -70,15 +71,15 @@ def main(data: Path) -> None:
             assert problem.status == 507
         else:
             raise AssertionError("a full disk has room")
-        for job in jobs:
+        for job in started:
             case.do(delete_job(case.store, case.folders, job.id))
-            assert case.store.job(job.id) is None and not case.folders.job(job.id).exists()
+            assert case.read(jobs.get, job.id) is None and not case.folders.job(job.id).exists()
         case.add("it goes on")
-        assert case.store.counts() | {"queued": taken + 1, "done": 0} == case.store.counts()
+        assert case.read(jobs.counts) | {"queued": taken + 1, "done": 0} == case.read(jobs.counts)
         (data / "someone elses file").unlink()
         (data / "someone elses second file").unlink()
     with opened(data) as case:
-        assert case.folders.ballast.exists() and case.store.counts()["queued"] == taken + 1
+        assert case.folders.ballast.exists() and case.read(jobs.counts)["queued"] == taken + 1
     print("taken while full:", taken)
 
 

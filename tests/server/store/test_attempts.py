@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from server.problem import ProblemDict
+from server.store import attempts, events, jobs
 from server.store.errors import Fenced
 from server.store.rows import JobRow
 from tests.server.store.case import Case, opened
@@ -33,43 +34,42 @@ def test_a_run_from_claim_to_publication(case: Case) -> None:
     assert (running.id, running.state, running.attempt, running.worker) == (job.id, "running", 1, "worker")
     assert running.started is not None and running.lease_until is not None
     assert before <= running.started and running.lease_until == pytest.approx(running.started + 60)
-    case.do(case.store.progress(job.id, 1, PROGRESS | {"warnings": ("thin walls",)}))
+    case.write(attempts.progress, job.id, 1, PROGRESS | {"warnings": ("thin walls",)})
     row = case.row(job.id)
     assert (row.stage, row.step, row.total, row.seconds_left, row.loss) == ("sds", 3, 10, 4.5, 0.25)
     assert (row.preview, row.warnings, row.result_attempt) == ("previews/3.png", ["thin walls"], None)
-    case.do(case.store.warn(job.id, 1, ["open mesh", "thin walls"]))
-    done = case.do(case.store.finish(job.id, 1, "done"))
+    case.write(attempts.progress, job.id, 1, PROGRESS | {"warnings": ("open mesh", "thin walls")})
+    done = case.write(attempts.finish, job.id, 1, "done")
     assert (done.state, done.result_attempt, done.lease_until, done.worker) == ("done", 1, None, None)
     assert done.warnings == ["thin walls", "open mesh"]
-    told = [(e.kind, e.state, e.step, e.warnings) for e in case.store.events(0, job.id)]
+    told = [(e.kind, e.state, e.step, e.warnings) for e in case.read(events.after, 0, job.id)]
     assert told == [
         ("state", "queued", 0, []),
         ("state", "running", 0, []),
         ("progress", None, 3, ["thin walls"]),
-        ("warning", None, None, ["open mesh", "thin walls"]),
+        ("progress", None, 3, ["open mesh", "thin walls"]),
         ("state", "done", 3, []),
     ]
 
 
 def test_progress_without_a_new_preview_keeps_the_last(case: Case) -> None:
     job = case.running()
-    case.do(case.store.progress(job.id, 1, PROGRESS))
-    case.do(case.store.progress(job.id, 1, PROGRESS | {"step": 4, "preview": None, "loss": math.nan}))
+    case.write(attempts.progress, job.id, 1, PROGRESS)
+    case.write(attempts.progress, job.id, 1, PROGRESS | {"step": 4, "preview": None, "loss": math.nan})
     assert (case.row(job.id).preview, case.row(job.id).loss) == ("previews/3.png", None)
-    assert case.store.events(0, job.id)[-1].preview == "previews/3.png"
-    case.do(case.store.requeue(job.id, 1, strike=False))
+    assert case.read(events.after, 0, job.id)[-1].preview == "previews/3.png"
+    case.write(attempts.requeue, job.id, 1, strike=False)
     assert case.claim().preview is None, "it lies in the last attempt's folder"
 
 
 def _writes(case: Case, job: JobRow, attempt: int) -> list:
     store = case.store
     return [
-        store.heartbeat(job.id, attempt, 60),
-        store.progress(job.id, attempt, PROGRESS),
-        store.checkpointed(job.id, attempt),
-        store.warn(job.id, attempt, ["late"]),
-        store.finish(job.id, attempt, "done"),
-        store.requeue(job.id, attempt, strike=True),
+        store.write(attempts.heartbeat, job.id, attempt, 60),
+        store.write(attempts.progress, job.id, attempt, PROGRESS),
+        store.write(attempts.checkpointed, job.id, attempt),
+        store.write(attempts.finish, job.id, attempt, "done"),
+        store.write(attempts.requeue, job.id, attempt, strike=True),
     ]
 
 
@@ -77,40 +77,40 @@ def _writes(case: Case, job: JobRow, attempt: int) -> list:
 def test_an_attempt_that_lost_its_job_writes_nothing(case: Case, fate: str) -> None:
     job = case.running()
     if fate in ("queued again", "started again"):
-        case.do(case.store.requeue(job.id, 1, strike=False))
+        case.write(attempts.requeue, job.id, 1, strike=False)
     if fate == "started again":
         assert case.claim().attempt == 2
     if fate in ("cancelled", "removed"):
-        case.do(case.store.finish(job.id, 1, "cancelled"))
+        case.write(attempts.finish, job.id, 1, "cancelled")
     if fate == "removed":
-        case.do(case.store.remove(job.id))
+        case.make_room(jobs.remove, job.id)
     if fate == "published":
-        case.do(case.store.finish(job.id, 1, "done"))
-    before, last = case.store.job(job.id), case.store.last_event_id()
+        case.write(attempts.finish, job.id, 1, "done")
+    before, last = case.read(jobs.get, job.id), case.read(events.last_id)
     for write in _writes(case, job, attempt=1):
         with pytest.raises(Fenced, match="attempt 1"):
             case.do(write)
     for write in _writes(case, job, attempt=3):
         with pytest.raises(Fenced, match="attempt 3"):
             case.do(write)
-    assert case.store.job(job.id) == before and case.store.last_event_id() == last
+    assert case.read(jobs.get, job.id) == before and case.read(events.last_id) == last
 
 
 def test_three_lost_starts_are_death_with_the_reason(case: Case) -> None:
     job = case.add()
     for attempt in (1, 2):
         case.claim()
-        row = case.do(case.store.requeue(job.id, attempt, True, OOM))
+        row = case.write(attempts.requeue, job.id, attempt, True, OOM)
         assert (row.state, row.strikes, row.error) == ("queued", attempt, None)
         assert row.warnings[-1] == f"Start {attempt} was lost: The GPU's memory ran out."
     case.claim()
-    dead = case.do(case.store.requeue(job.id, 3, True, OOM))
+    dead = case.write(attempts.requeue, job.id, 3, True, OOM)
     assert (dead.state, dead.strikes) == ("dead", 3) and dead.finished is not None and dead.error is not None
     assert dead.error["code"] == "out_of_memory" and dead.error["fix"] == "Lower sds.batch."
     assert "3 starts" in dead.error["message"] and "memory ran out" in dead.error["message"]
-    event = case.store.events(0, job.id)[-1]
+    event = case.read(events.after, 0, job.id)[-1]
     assert (event.state, event.error) == ("dead", dead.error)
-    again = case.do(case.store.retry(job.id))
+    again = case.write(jobs.retry, job.id)
     assert (again.state, again.strikes, again.error, again.attempt) == ("queued", 0, None, 3)
     assert case.claim().attempt == 4
 
@@ -120,9 +120,9 @@ def test_a_new_checkpoint_takes_the_strikes_away(case: Case) -> None:
     for attempt in range(1, 8):
         case.claim()
         if attempt % 2 == 0:
-            case.do(case.store.checkpointed(job.id, attempt))
+            case.write(attempts.checkpointed, job.id, attempt)
             assert case.row(job.id).strikes == 0
-        row = case.do(case.store.requeue(job.id, attempt, True, OOM))
+        row = case.write(attempts.requeue, job.id, attempt, True, OOM)
         assert row.state == "queued" and row.checkpoint_attempt == (attempt // 2 * 2 or None)
 
 
@@ -131,21 +131,21 @@ def test_a_server_that_was_stopped_or_killed_is_no_strike(case: Case) -> None:
     for attempt in range(1, 6):
         case.claim()
         if attempt % 2:
-            case.do(case.store.requeue(job.id, attempt, strike=False))
+            case.write(attempts.requeue, job.id, attempt, strike=False)
         else:
-            assert [row.id for row in case.do(case.store.recover())] == [job.id]
+            assert [row.id for row in case.write(attempts.recover)] == [job.id]
         assert (case.row(job.id).state, case.row(job.id).strikes) == ("queued", 0)
-    assert case.do(case.store.recover()) == []
+    assert case.write(attempts.recover) == []
 
 
 def test_a_lost_job_that_was_to_be_cancelled_is_cancelled(case: Case) -> None:
     for let_go in (
-        lambda job: case.store.requeue(job.id, 1, True, OOM),
-        lambda job: case.store.recover(),
-        lambda job: case.store.expire_leases(time.time() + 3600),
+        lambda job: case.store.write(attempts.requeue, job.id, 1, True, OOM),
+        lambda job: case.store.write(attempts.recover),
+        lambda job: case.store.write(attempts.expire_leases, time.time() + 3600),
     ):
         job = case.running()
-        case.do(case.store.cancel(job.id))
+        case.write(jobs.cancel, job.id)
         case.do(let_go(job))
         row = case.row(job.id)
         assert (row.state, row.error, row.strikes, row.lease_until) == ("cancelled", None, 0, None)
@@ -154,19 +154,19 @@ def test_a_lost_job_that_was_to_be_cancelled_is_cancelled(case: Case) -> None:
 def test_a_requeued_job_goes_first(case: Case) -> None:
     first = case.running()
     case.add()
-    case.do(case.store.requeue(first.id, 1, strike=False))
+    case.write(attempts.requeue, first.id, 1, strike=False)
     assert case.claim().id == first.id
 
 
 def test_leases_run_out_unless_the_heart_beats(case: Case) -> None:
     silent, alive = case.running(), case.running()
-    case.do(case.store.heartbeat(alive.id, 1, 600))
-    assert case.do(case.store.expire_leases(time.time())) == []
-    late = case.do(case.store.expire_leases(time.time() + 120))
+    case.write(attempts.heartbeat, alive.id, 1, 600)
+    assert case.write(attempts.expire_leases, time.time()) == []
+    late = case.write(attempts.expire_leases, time.time() + 120)
     assert [(row.id, row.state, row.strikes) for row in late] == [(silent.id, "queued", 1)]
     assert case.row(alive.id).state == "running"
     case.claim()
-    dead = case.do(case.store.expire_leases(time.time() + 120, max_strikes=2))
+    dead = case.write(attempts.expire_leases, time.time() + 120, max_strikes=2)
     assert [(row.id, row.state) for row in dead] == [(silent.id, "dead")]
     assert dead[0].error is not None and dead[0].error["code"] == "lease_expired"
 

@@ -9,6 +9,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from server.store import attempts, events, jobs
 from tests.server.store.case import Case, opened
 
 ROOT = Path(__file__).parents[3]
@@ -39,9 +40,9 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
             assert db.execute("PRAGMA foreign_key_check").fetchall() == []
         with opened(data) as case:
             _check(case, told)
-            last = case.store.last_event_id()
+            last = case.read(events.last_id)
         with opened(data) as case:
-            assert case.store.last_event_id() == last
+            assert case.read(events.last_id) == last
 
 
 def _check(case: Case, told: list[tuple[str, str, int]]) -> None:
@@ -52,12 +53,12 @@ def _check(case: Case, told: list[tuple[str, str, int]]) -> None:
         assert row.attempt >= attempt
         if what == "done":
             assert (row.state, row.result_attempt, row.checkpoint_attempt) == ("done", attempt, attempt)
-    rows, _ = case.store.jobs(limit=100_000)
+    rows, _ = case.read(jobs.page, limit=100_000)
     for row in rows:
-        states = [event.state for event in case.store.events(0, row.id) if event.kind == "state"]
+        states = [event.state for event in case.read(events.after, 0, row.id) if event.kind == "state"]
         assert states[-1] == row.state and states.count("done") == (row.state == "done")
         assert row.state in ("queued", "running", "done") and row.strikes == 0
-    assert sum(case.store.counts().values()) == len(rows)
+    assert sum(case.read(jobs.counts).values()) == len(rows)
     running = {row.id for row in rows if row.state == "running"}
-    assert {row.id for row in case.do(case.store.recover())} == running
-    assert case.store.counts()["running"] == 0
+    assert {row.id for row in case.write(attempts.recover)} == running
+    assert case.read(jobs.counts)["running"] == 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from server.folders import Folders
 from server.problem import Problem
-from server.store import disk
+from server.store import attempts, disk, jobs
 from server.store.retention import delete_job
 from tests.server.store.case import Case, opened
 
@@ -44,7 +45,7 @@ def test_the_ballast_takes_room_and_is_given_up_once(folders: Folders) -> None:
 def test_files_go_first_when_the_row_has_no_room(tmp_path: Path) -> None:
     with opened(tmp_path) as case:
         job, waiting = case.running(), case.add()
-        case.do(case.store.finish(job.id, 1, "done"))
+        case.write(attempts.finish, job.id, 1, "done")
         folder = case.folders.attempt(job.id, 1)
         folder.mkdir(parents=True)
         (folder / "result.glb").write_bytes(b"glTF")
@@ -53,10 +54,11 @@ def test_files_go_first_when_the_row_has_no_room(tmp_path: Path) -> None:
         checkpoint.write_bytes(b"half a day's work")
         full = _FullUntilGone(case, folder)
         case.do(delete_job(full, case.folders, job.id))  # type: ignore[arg-type]
-        assert case.store.job(job.id) is None and full.refused == 1
+        assert case.read(jobs.get, job.id) is None and full.refused == 1
         with pytest.raises(Problem) as refused:  # one that waits could be started meanwhile: its files stay
             case.do(delete_job(_FullUntilGone(case, tmp_path), case.folders, waiting.id))  # type: ignore[arg-type]
-        assert refused.value.code == "disk_full" and case.store.job(waiting.id) == waiting and checkpoint.exists()
+        assert refused.value.code == "disk_full" and checkpoint.exists()
+        assert case.read(jobs.get, waiting.id) == waiting
 
 
 class _FullUntilGone:
@@ -64,13 +66,13 @@ class _FullUntilGone:
 
     def __init__(self, case: Case, folder: Path) -> None:
         self.case, self.folder, self.refused = case, folder, 0
-        self.job = case.store.job
+        self.read = case.read
 
-    async def remove(self, job_id: str):
+    async def make_room(self, work: Callable[..., object], job_id: str) -> object:
         if self.folder.exists():
             self.refused += 1
             raise Problem(507, "disk_full", "The disk is full.", "Make room.")
-        return await self.case.store.remove(job_id)
+        return await self.case.store.make_room(work, job_id)
 
 
 def test_a_disk_that_is_really_full(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from server.store import attempts, events, jobs, submissions
 from server.store.event_hub import EventHub
 from server.store.ids import new_id
 from server.store.rows import EventRow
@@ -48,11 +49,11 @@ def test_listeners_hear_each_commit_in_order(tmp_path: Path) -> None:
 
         case.store.listen(break_down)
         unlisten = case.store.listen(lambda rows: heard.extend(row.id for row in rows))
-        case.do(case.store.add_jobs([new_row()] * 1200, new_id(), "more than are told at once"))
+        case.write(submissions.add_jobs, [new_row()] * 1200, new_id(), "more than are told at once")
         job = case.claim()
         with pytest.raises(Exception, match="no upload"):
-            case.do(case.store.add_job(new_row(sketch="0" * 64)))
-        case.do(case.store.finish(job.id, 1, "done"))
+            case.write(submissions.add_job, new_row(sketch="0" * 64))
+        case.write(attempts.finish, job.id, 1, "done")
         case.store.close()
         assert heard == list(range(1, 1203))
         unlisten()
@@ -66,12 +67,12 @@ def test_listeners_hear_each_commit_in_order(tmp_path: Path) -> None:
 def test_a_job_is_followed_from_its_first_event(tmp_path: Path) -> None:
     async def follow(case: Case) -> None:
         async with _hub(case) as hub:
-            job, _ = await case.store.add_job(new_row())
-            other, _ = await case.store.add_job(new_row())
+            job, _ = await case.store.write(submissions.add_job, new_row())
+            other, _ = await case.store.write(submissions.add_job, new_row())
             listening = asyncio.create_task(_take(hub, job.id, 0, last=5))
-            await case.store.claim("worker", 60)
-            await case.store.cancel(other.id)
-            await case.store.finish(job.id, 1, "done")
+            await case.store.write(attempts.claim, "worker", 60)
+            await case.store.write(jobs.cancel, other.id)
+            await case.store.write(attempts.finish, job.id, 1, "done")
             got = await listening
             assert [(row.id, row.state) for row in got] == [(1, "queued"), (3, "running"), (5, "done")]
             assert [row.id for row in await _take(hub, job.id, 1, last=5)] == [3, 5]
@@ -84,10 +85,10 @@ def test_a_job_is_followed_from_its_first_event(tmp_path: Path) -> None:
 async def _write(store: Store, commits: int, draw: random.Random) -> None:
     """Jobs come, run and are done; the number of events in a commit varies."""
     for _ in range(commits):
-        await asyncio.gather(*(store.add_job(new_row()) for _ in range(draw.randint(0, 3))))
-        if row := await store.claim("worker", 60):
-            await store.progress(row.id, row.attempt, {"stage": "fit", "step": 1, "total": 2})
-            await store.finish(row.id, row.attempt, "done")
+        await asyncio.gather(*(store.write(submissions.add_job, new_row()) for _ in range(draw.randint(0, 3))))
+        if row := await store.write(attempts.claim, "worker", 60):
+            await store.write(attempts.progress, row.id, row.attempt, {"stage": "fit", "step": 1, "total": 2})
+            await store.write(attempts.finish, row.id, row.attempt, "done")
 
 
 async def _reconnecting(hub: EventHub, got: list[int], last: asyncio.Future[int], draw: random.Random) -> None:
@@ -115,10 +116,10 @@ def test_many_listeners_that_reconnect_miss_nothing(tmp_path: Path) -> None:
                 asyncio.create_task(_reconnecting(hub, ids, last, random.Random(i))) for i, ids in enumerate(got)
             ]
             await _write(case.store, 40, random.Random(0))
-            last.set_result(case.store.last_event_id() + 1)
-            await case.store.add_job(new_row())  # the last event, which wakes all
+            last.set_result(case.read(events.last_id) + 1)
+            await case.store.write(submissions.add_job, new_row())  # the last event, which wakes all
             await asyncio.gather(*tasks)
-            wanted = [row.id for row in case.store.events(0, limit=10_000)]
+            wanted = [row.id for row in case.read(events.after, 0, limit=10_000)]
             assert len(wanted) > 100 and all(ids == wanted for ids in got)
 
     with opened(tmp_path) as case:
@@ -128,10 +129,10 @@ def test_many_listeners_that_reconnect_miss_nothing(tmp_path: Path) -> None:
 def test_a_slow_listener_reads_what_the_hub_no_longer_has(tmp_path: Path) -> None:
     async def follow(case: Case) -> None:
         async with asyncio.timeout(PATIENCE), _hub(case, kept=3) as hub, aclosing(hub.follow(None, 0)) as stream:
-            await case.store.add_job(new_row())
+            await case.store.write(submissions.add_job, new_row())
             got = [row.id for row in await anext(stream)]
             for _ in range(12):
-                await case.store.add_job(new_row())
+                await case.store.write(submissions.add_job, new_row())
             while got[-1] < 13:
                 got += [row.id for row in await anext(stream)]
             assert got == list(range(1, 14))
@@ -142,11 +143,11 @@ def test_a_slow_listener_reads_what_the_hub_no_longer_has(tmp_path: Path) -> Non
 
 def test_a_long_history_is_replayed_whole(tmp_path: Path) -> None:
     with opened(tmp_path) as case:
-        case.do(case.store.add_jobs([new_row()] * 1300, new_id(), "long"))
+        case.write(submissions.add_jobs, [new_row()] * 1300, new_id(), "long")
 
         async def follow() -> None:
             async with _hub(case) as hub:
-                last = asyncio.create_task(case.store.add_job(new_row()))
+                last = asyncio.create_task(case.store.write(submissions.add_job, new_row()))
                 assert [row.id for row in await _take(hub, None, 0, last=1301)] == list(range(1, 1302))
                 await last
 
@@ -157,16 +158,16 @@ def test_a_long_history_is_replayed_whole(tmp_path: Path) -> None:
 def test_an_id_that_was_never_given_counts_as_the_newest(tmp_path: Path, after: int) -> None:
     async def follow(case: Case) -> None:
         async with _hub(case) as hub:
-            await case.store.add_job(new_row())
+            await case.store.write(submissions.add_job, new_row())
             listening = asyncio.create_task(_take(hub, None, after, last=2))
             while not hub.listeners:
                 await asyncio.sleep(0)
-            await case.store.add_job(new_row())
+            await case.store.write(submissions.add_job, new_row())
             assert [row.id for row in await listening] == [2]
 
     with opened(tmp_path) as case:
         asyncio.run(follow(case))
-        assert case.store.events(10**30) == [] and len(case.store.events(-(10**30))) == 2
+        assert case.read(events.after, 10**30) == [] and len(case.read(events.after, -(10**30))) == 2
 
 
 def test_closing_the_hub_ends_every_listener(tmp_path: Path) -> None:
@@ -195,17 +196,17 @@ def test_old_progress_is_pruned_and_ids_go_on(tmp_path: Path) -> None:
     with opened(tmp_path) as case:
         old, running = case.running(), case.running()
         for job in (old, running):
-            case.do(case.store.progress(job.id, 1, {"stage": "fit", "step": 1, "total": 2}))
-        case.do(case.store.finish(old.id, 1, "done"))
+            case.write(attempts.progress, job.id, 1, {"stage": "fit", "step": 1, "total": 2})
+        case.write(attempts.finish, old.id, 1, "done")
         gone = case.add()
-        case.do(case.store.remove(gone.id))
-        last = case.store.last_event_id()
+        case.make_room(jobs.remove, gone.id)
+        last = case.read(events.last_id)
         finished = case.row(old.id).finished
         assert finished is not None
-        assert case.do(case.store.prune_events(finished - 1)) == 0
-        assert case.do(case.store.prune_events(finished + 60)) == 2  # old's progress, and that the third is gone
-        assert [event.state for event in case.store.events(0, old.id)] == ["queued", "running", "done"]
-        assert [event.kind for event in case.store.events(0, running.id)] == ["state", "state", "progress"]
-        assert case.store.last_event_id() == last
+        assert case.make_room(events.prune, finished - 1) == 0
+        assert case.make_room(events.prune, finished + 60) == 2  # old's progress, and that the third is gone
+        assert [event.state for event in case.read(events.after, 0, old.id)] == ["queued", "running", "done"]
+        assert [event.kind for event in case.read(events.after, 0, running.id)] == ["state", "state", "progress"]
+        assert case.read(events.last_id) == last
         case.add()
-        assert case.store.last_event_id() == last + 1
+        assert case.read(events.last_id) == last + 1

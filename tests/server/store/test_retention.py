@@ -11,6 +11,7 @@ import pytest
 
 from server.config import Retention
 from server.problem import Problem
+from server.store import attempts, jobs, uploads
 from server.store.attempts import Ended
 from server.store.retention import DAY, clean, delete_job, tree_bytes
 from tests.server.store.case import SKETCH, Case, opened, upload_row
@@ -28,7 +29,7 @@ def case(tmp_path: Path) -> Iterator[Case]:
 def _finished(case: Case, state: Ended = "done", size: int = 1000) -> str:
     job = case.running()
     _file(case.folders.attempt(job.id, 1) / "result.glb", size)
-    case.do(case.store.finish(job.id, 1, state))
+    case.write(attempts.finish, job.id, 1, state)
     return job.id
 
 
@@ -55,17 +56,17 @@ def test_only_finished_jobs_grow_old(case: Case) -> None:
     assert _clean(case, now + 2 * DAY) == 0, "without a limit all are kept"
     assert _clean(case, now + 2 * DAY, days=3) == 0
     assert _clean(case, now + 4 * DAY, days=3) == 3
-    assert all(case.store.job(job) is None and not case.folders.job(job).exists() for job in ended)
+    assert all(case.read(jobs.get, job) is None and not case.folders.job(job).exists() for job in ended)
     assert case.row(running.id).state == "running" and case.row(queued.id).state == "queued"
 
 
 def test_the_oldest_go_until_the_rest_fits(case: Case) -> None:
-    jobs = [_finished(case, size=MIB) for _ in range(4)]
+    sizable = [_finished(case, size=MIB) for _ in range(4)]
     running = case.running()
     _file(case.folders.attempt(running.id, 1) / "checkpoint.safetensors", MIB)
     assert _clean(case, time.time(), gib=5.5 * MIB / 2**30) == 0
     assert _clean(case, time.time(), gib=3.5 * MIB / 2**30) == 2
-    assert [case.store.job(job) is not None for job in jobs] == [False, False, True, True]
+    assert [case.read(jobs.get, job) is not None for job in sizable] == [False, False, True, True]
     assert _clean(case, time.time(), gib=0) == 2
     assert case.row(running.id).state == "running"
     assert tree_bytes(case.folders.jobs) == MIB
@@ -74,14 +75,14 @@ def test_the_oldest_go_until_the_rest_fits(case: Case) -> None:
 def test_unused_uploads_go_after_a_day(case: Case) -> None:
     now = time.time()
     for sha, created in ((OTHER, now - 2 * DAY), ("0c" * 32, now)):
-        case.do(case.store.add_upload(upload_row(sha, created)))
+        case.write(uploads.add, upload_row(sha, created))
         _file(case.folders.upload(sha) / "sketch.glb")
     used = case.add()
     _file(case.folders.upload(SKETCH) / "sketch.glb")
     _clean(case, now + DAY / 2)
-    assert case.store.upload(OTHER) is None and not case.folders.upload(OTHER).exists()
+    assert case.read(uploads.get, OTHER) is None and not case.folders.upload(OTHER).exists()
     _clean(case, now + 2 * DAY)
-    assert case.store.upload("0c" * 32) is None and case.store.upload(SKETCH) is not None
+    assert case.read(uploads.get, "0c" * 32) is None and case.read(uploads.get, SKETCH) is not None
     assert [path.name for path in case.folders.uploads.iterdir()] == [SKETCH]
     case.do(delete_job(case.store, case.folders, used.id))
     _clean(case, now + 2 * DAY)
@@ -90,9 +91,9 @@ def test_unused_uploads_go_after_a_day(case: Case) -> None:
 
 def test_an_upload_that_comes_again_is_young_again(case: Case) -> None:
     now = time.time()
-    case.do(case.store.add_upload(upload_row(OTHER, now - 2 * DAY)))
-    case.do(case.store.add_upload(upload_row(OTHER, now)))
-    assert [row.sha256 for row in case.store.uploads_unused(now - DAY)] == []
+    case.write(uploads.add, upload_row(OTHER, now - 2 * DAY))
+    case.write(uploads.add, upload_row(OTHER, now))
+    assert [row.sha256 for row in case.read(uploads.unused, now - DAY)] == []
 
 
 def test_left_overs_go_once_they_cannot_be_on_their_way_in(case: Case) -> None:

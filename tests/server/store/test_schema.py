@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from server.store import events, jobs
 from server.store.connect import open_writing
 from server.store.errors import StoreError
 from server.store.schema import APPLICATION_ID, SCRIPTS, migrate, version
@@ -33,10 +34,11 @@ def _schema(path: Path) -> list[tuple[str, str]]:
 def test_a_database_of_version_1_opens_with_its_jobs(tmp_path: Path) -> None:
     _old(tmp_path / "realify.db")
     with opened(tmp_path) as case:
-        rows, _ = case.store.jobs()
+        rows, _ = case.read(jobs.page)
         assert [(row.state, row.prompt) for row in rows] == [("queued", "a blue vase"), ("done", "a red mushroom")]
         assert rows[1].result_attempt == 2 and rows[1].warnings == ["thin walls"]
-        assert [event.kind for event in case.store.events(0, rows[1].id)] == ["state", "state", "progress", "state"]
+        told = case.read(events.after, 0, rows[1].id)
+        assert [event.kind for event in told] == ["state", "state", "progress", "state"]
         assert case.claim().id == rows[0].id
         with closing(sqlite3.connect(case.folders.database)) as db:
             assert version(db) == len(SCRIPTS)

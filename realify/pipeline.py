@@ -26,6 +26,7 @@ from distill.prompts import PromptTable
 from distill.rules.stage_plan import StagePlan
 from realify.job.checkpoint import discard_checkpoint, load_checkpoint
 from realify.job.events import Advice, Event
+from realify.job.run_folder import RESULT, SHEET, TURNTABLE
 from realify.job.watch import Watch
 from realify.result.bake import bake
 from realify.result.contact_sheet import write_contact_sheet
@@ -240,8 +241,8 @@ def _finish(sketch: Sketch, body: Body, prompt: str, tools: Tools) -> Result:
     watch.done("bake", 2)
 
     watch.begin("export")
-    glb, sheet = folder / "result.glb", folder / "result.png"
-    turntable = folder / "result.webp" if output.turntable else None
+    glb, sheet = folder / RESULT, folder / SHEET
+    turntable = folder / TURNTABLE if output.turntable else None
     extras = {"prompt": prompt, "seed": settings.seed}
     write_glb(glb, mesh, textures, sketch.world_from_work, sketch.name, extras)
     watch.done("export", 1)

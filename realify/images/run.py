@@ -29,11 +29,11 @@ from realify.images.job import DONE, INPUT, ImageError, ImageJob, as_json, save_
 from realify.images.prompts import ask, check_prior, check_task, describe, plan, show
 from realify.images.results import Made, change, row, to_image, write_pictures
 from realify.job.atomic import write_atomic
-from realify.job.checkpoint import NAME as CHECKPOINT
 from realify.job.checkpoint import discard_checkpoint, load_checkpoint, save_checkpoint
 from realify.job.events import Event, Stage, Stopped, Ticker
+from realify.job.run_folder import CHECKPOINT, PREVIEWS
 
-PREVIEWS, SAVE_EVERY = 10, 30.0  # a run; seconds
+PREVIEW_COUNT, SAVE_EVERY = 10, 30.0  # a run; seconds
 
 
 class StoppedEarly(Stopped):
@@ -167,8 +167,8 @@ class ImageRun:
     def _after_step(self, run: PictureRun, size: float) -> None:
         """Tells of the step, draws a preview at times, leaves a checkpoint, stops when asked to."""
         preview = None
-        if run.step % max(run.total // PREVIEWS, 1) == 0:
-            preview = self.folder / "previews" / f"{run.step:06d}.png"
+        if run.step % max(run.total // PREVIEW_COUNT, 1) == 0:
+            preview = self.folder / PREVIEWS / f"{run.step:06d}.png"
             preview.parent.mkdir(exist_ok=True)
             write_atomic(preview, png_bytes(row(run.picture.images()), "", {}))
         self.ticker.tick(*self._place(), preview=preview)

@@ -17,9 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from realify.job.atomic import write_atomic
+from realify.job.run_folder import CHECKPOINT
 
 FORMAT, VERSION = "realify-checkpoint", "1"
-NAME = "checkpoint.safetensors"
 
 
 class CheckpointError(RuntimeError):
@@ -36,12 +36,12 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     tensors: dict[str, torch.Tensor] = {}
     tree = _pack(state, tensors)
     metadata = {"format": FORMAT, "version": VERSION, "state": json.dumps(tree)}
-    write_atomic(folder / NAME, save(tensors, metadata))
+    write_atomic(folder / CHECKPOINT, save(tensors, metadata))
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     """The folder's checkpoint, tensors on the CPU, or None where there is none. Raises CheckpointError."""
-    path = folder / NAME
+    path = folder / CHECKPOINT
     if not path.exists():
         return None
     fix = f"Delete {path} and start the run again."
@@ -61,7 +61,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
 
 def discard_checkpoint(folder: Path) -> None:
     """Removes the folder's checkpoint if there is one."""
-    (folder / NAME).unlink(missing_ok=True)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

@@ -1,4 +1,5 @@
-"""The run folder: job.json and settings.json, from which `realify run --resume` goes on, and log.txt."""
+"""The run folder: the names of what lies in it, and job.json and settings.json, from which `realify run --resume` goes
+on. Without torch: who only looks for the files needs none."""
 
 from __future__ import annotations
 
@@ -15,6 +16,10 @@ from realify.setting import SettingsError
 from realify.settings import Settings, from_dict, to_dict
 
 NAME = "job.json"
+SETTINGS, LOG = "settings.json", "log.txt"
+CHECKPOINT = "checkpoint.safetensors"
+PREVIEWS = "previews"  # a folder of pictures
+RESULT, SHEET, TURNTABLE = "result.glb", "sheet.png", "turntable.webp"
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Job:
 def save_job(folder: Path, job: Job) -> None:
     """Makes the folder where it is missing and writes job.json and settings.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / "settings.json", _json(to_dict(job.settings)))
+    write_atomic(folder / SETTINGS, _json(to_dict(job.settings)))
     about = {
         "sketch": str(job.sketch),
         "sketch_sha256": _sha256(job.sketch),
@@ -45,7 +50,7 @@ def load_job(folder: Path) -> Job:
     if not (folder / NAME).exists():
         raise SettingsError(f"{folder} holds no run.", "Give the folder that the interrupted run named.")
     about = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    settings = from_dict(json.loads((folder / "settings.json").read_text(encoding="utf-8")))
+    settings = from_dict(json.loads((folder / SETTINGS).read_text(encoding="utf-8")))
     sketch = Path(about["sketch"])
     if not sketch.exists():
         raise SettingsError(f"The run's sketch {sketch} is gone.", "Put it back, or start a new run.")
@@ -57,7 +62,7 @@ def load_job(folder: Path) -> Job:
 @contextmanager
 def log_to(folder: Path) -> Iterator[None]:
     """Appends what the packages log to the folder's log.txt."""
-    handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
+    handler = logging.FileHandler(folder / LOG, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     loggers = [logging.getLogger(name) for name in ("realify", "sdf_fit", "distill")]
     for logger in loggers:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from realify.job.checkpoint import save_checkpoint
 from realify.job.events import Event, Stage, Stopped, Ticker
 from realify.job.previews import write_preview
+from realify.job.run_folder import PREVIEWS
 from realify.settings import Settings
 from sdf_fit.body.body import Body
 from sdf_fit.render import Rasterizer
@@ -103,7 +104,7 @@ class Watch:
         """A run's step is done; it may be saved where `Run.at_rest` says so. Raises Stopped."""
         preview = None
         if self._preview_due(run):
-            preview = self.folder / "previews" / f"{run.name}-{run.step:06d}.png"
+            preview = self.folder / PREVIEWS / f"{run.name}-{run.step:06d}.png"
             write_preview(preview, run.body, renderer)
         self._ticker.tick(run.name, run.step, loss=loss, preview=preview)
         self._tell_notes()

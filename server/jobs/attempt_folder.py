@@ -12,10 +12,10 @@ import shutil
 from pathlib import Path
 
 from realify.job.atomic import write_atomic
+from realify.job.run_folder import CHECKPOINT, LOG, PREVIEWS, SETTINGS
 from server.folders import Folders
 from server.store.retention import remove_tree
 from server.store.rows import JobRow
-from server.worker.run_files import CHECKPOINT, LOG, PREVIEWS, SETTINGS
 
 
 def make_attempt_folder(folders: Folders, row: JobRow) -> Path:

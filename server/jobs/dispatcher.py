@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from server.config import ServerConfig
 from server.folders import Folders
 from server.jobs.attempt_folder import keep_only_attempt, make_attempt_folder
-from server.jobs.executor import Executor, Order, Outcome
+from server.jobs.executor import Executor
 from server.jobs.reporter import Reporter
 from server.problem import Problem, ProblemDict
 from server.store import attempts, jobs, uploads
@@ -24,6 +24,7 @@ from server.store.errors import Fenced, StoreError
 from server.store.rows import EventRow, JobRow
 from server.store.store import Store
 from server.worker.faults import explain
+from server.worker.protocol import Order, Outcome
 
 log = logging.getLogger("server.jobs.dispatcher")
 T = TypeVar("T")

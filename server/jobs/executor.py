@@ -3,42 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from server.problem import ProblemDict
-
-Ending = Literal["done", "stopped", "failed", "lost"]
-Message = dict[str, Any]  # {"type": "event" | "checkpoint" | "log", ...}, see docs/decisions/the-worker.md
-
-
-@dataclass(frozen=True)
-class Order:
-    """One attempt at a job. `settings` is the whole tree as realify.settings.to_dict gives it; `sketch` a file;
-    `name` what the result is called; `folder` the attempt's run folder, which may hold a checkpoint to go on from."""
-
-    job_id: str
-    attempt: int
-    sketch: Path
-    name: str
-    prompt: str
-    settings: dict[str, Any]
-    folder: Path
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an attempt ended.
-
-    done: the files are in the folder, flushed to disk. stopped: as was asked, with a checkpoint where there can be
-    one. failed: `problem` is the job's own fault and would come again. lost: the worker died, ran out of memory or
-    broke its GPU; `problem` says so, and another start may go better.
-    """
-
-    ending: Ending
-    problem: ProblemDict | None = None
-    warnings: tuple[str, ...] = ()
+from server.worker.protocol import Message, Order, Outcome
 
 
 @dataclass(frozen=True)
@@ -51,7 +20,7 @@ class WorkerState:
     pid: int | None = None
     job_id: str | None = None
     restarts: int = 0
-    problem: ProblemDict | None = field(default=None)
+    problem: ProblemDict | None = None
 
 
 class Executor(Protocol):

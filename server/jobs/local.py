@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from server.config import ServerConfig
 from server.jobs.devices import places
-from server.jobs.executor import Message, Order, Outcome, WorkerState
+from server.jobs.executor import WorkerState
 from server.jobs.worker_process import WorkerProcess
+from server.worker.protocol import Message, Order, Outcome
 
 
 class LocalExecutor:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from server.jobs.executor import Message
 from server.problem import Problem
 from server.store import attempts
 from server.store.errors import Fenced, StoreError
 from server.store.rows import JobRow
 from server.store.store import Store
+from server.worker.protocol import Message
 
 log = logging.getLogger("server.jobs.dispatcher")
 SECONDS_BETWEEN = 0.25  # steps in between are passed over

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from server.config import ServerConfig
 from server.jobs.devices import Place
-from server.jobs.executor import Message, Order, Outcome, WorkerState
+from server.jobs.executor import WorkerState
 from server.problem import ProblemDict
 from server.worker.lifeline import kill_children
-from server.worker.orders import order_to_dict
+from server.worker.protocol import Message, Order, Outcome, order_to_dict
 
 log = logging.getLogger("server.worker")
 LINE_BYTES = 16 * 2**20  # of one message
@@ -180,7 +180,7 @@ class WorkerProcess:
         elif message["type"] == "ended":
             lost = message["ending"] == "lost"
             self._set(state="starting" if lost else "warm", job_id=None)
-            self._end(Outcome(message["ending"], message["problem"], tuple(message["warnings"])))
+            self._end(Outcome(message["ending"], message["problem"]))
             if lost:  # it means to go by itself, but a broken GPU can keep it
                 self._kill()
         elif self._order is not None:

@@ -1,4 +1,4 @@
-"""`python -m server.worker`: one order after the other, until the server closes the link. Not started by hand."""
+"""`python -m server.worker`: one order after the other, until the server closes the channel. Not started by hand."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from realify.job.errors import is_own
 from realify.job.events import Stopped
 from realify.job.run_folder import log_to
 from sdf_fit.sandbox.parent_death import die_with_parent
-from server.jobs.executor import Message, Order
+from server.problem import ProblemDict
+from server.worker.channel import Channel
 from server.worker.faults import explain
 from server.worker.lifeline import end_at_once
-from server.worker.link import Link
-from server.worker.orders import StopWish, order_from_dict
 from server.worker.pipeline import Pipeline, find_pipeline
+from server.worker.protocol import Ending, Message, Order, order_from_dict
+from server.worker.stop_request import StopRequest
 
 log = logging.getLogger("realify")
 
@@ -30,24 +31,24 @@ class Torn(BaseException):
 
 
 class Worker:
-    """The loop. Orders and stops arrive in the link's thread; the pipeline runs in the main one."""
+    """The loop. Orders and stops arrive in the channel's thread; the pipeline runs in the main one."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._link = Link(on_lost=end_at_once)
+        self._channel = Channel(on_lost=end_at_once)
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
-        self._wish = StopWish()
+        self._stop_request = StopRequest()
         self._torn = False
 
     def work(self, prior: str, device: str) -> None:
         """Warms up, then does orders; returns when it is closed or should be replaced."""
         signal.signal(signal.SIGINT, self._tear)
-        self._link.listen(self._on_message)
+        self._channel.listen(self._on_message)
         self._warm = self._pipeline.warm_up(prior, device)
-        self._link.send({"type": "ready", "device": self._warm.device, "problem": self._warm.problem})
+        self._channel.send({"type": "ready", "device": self._warm.device, "problem": self._warm.problem})
         while (order := self._orders.get()) is not None:
             ended = self._attempt(order)
-            self._link.send(ended)
+            self._channel.send(ended)
             if ended["ending"] == "lost":
                 return
 
@@ -55,19 +56,20 @@ class Worker:
         """One order to its end, whatever that is."""
         self._torn = False
         try:
-            return _ended("done", warnings=self._run(order))
+            self._run(order)
+            return _ended("done")
         except (Stopped, Torn):
             return _ended("stopped")
         except Exception as error:  # the server has to hear of every one
             return _ended(*explain(error))
         finally:
-            self._wish.end()
+            self._stop_request.end()
 
-    def _run(self, order: Order) -> tuple[str, ...]:
+    def _run(self, order: Order) -> None:
         """The pipeline, with its log in the folder's log.txt; a fault of the program leaves its traceback there."""
         with log_to(order.folder):
             try:
-                return self._pipeline.run(order, self._link.send, self._wish.asked, self._warm)
+                self._pipeline.run(order, self._channel.send, self._stop_request.asked, self._warm)
             except Exception as error:
                 if not isinstance(error, Stopped):
                     _, problem = explain(error)
@@ -77,7 +79,7 @@ class Worker:
     def _on_message(self, message: Message) -> None:
         if message["type"] == "run":
             order = order_from_dict(message["order"])
-            self._wish.begin(order)
+            self._stop_request.begin(order)
             self._orders.put(order)
         elif message["type"] == "stop":
             self._stop(message["job_id"], message["attempt"], message["tear_after"])
@@ -86,11 +88,11 @@ class Worker:
 
     def _stop(self, job_id: str, attempt: int, tear_after: float | None) -> None:
         """Asks at the next step; after `tear_after` seconds (None: never) by force, as Ctrl-C would."""
-        if not self._wish.ask(job_id, attempt) or tear_after is None:
+        if not self._stop_request.ask(job_id, attempt) or tear_after is None:
             return
 
         def tear() -> None:
-            if self._wish.waits(job_id, attempt):
+            if self._stop_request.waits(job_id, attempt):
                 signal_main_thread()
 
         timer = threading.Timer(tear_after, tear)
@@ -99,7 +101,7 @@ class Worker:
 
     def _tear(self, number: int, frame: FrameType | None) -> None:
         """In the main thread, between two instructions. Once an attempt, and only while it runs."""
-        if self._wish.asked() and not self._torn:
+        if self._stop_request.asked() and not self._torn:
             self._torn = True
             raise Torn
 
@@ -113,8 +115,8 @@ def signal_main_thread() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def _ended(ending: str, problem: object = None, warnings: tuple[str, ...] = ()) -> Message:
-    return {"type": "ended", "ending": ending, "problem": problem, "warnings": list(warnings)}
+def _ended(ending: Ending, problem: ProblemDict | None = None) -> Message:
+    return {"type": "ended", "ending": ending, "problem": problem}
 
 
 def main() -> None:
@@ -127,7 +129,7 @@ def main() -> None:
     die_with_parent()
     Worker(find_pipeline(options.pipeline)).work(options.warm, options.device)
     sys.stderr.flush()
-    os._exit(0)  # the link's thread waits for a line, and Python would wait for it
+    os._exit(0)  # the channel's thread waits for a line, and Python would wait for it
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import errno
 import re
 
 from realify.job.errors import is_own, message_and_fix
-from server.jobs.executor import Ending
 from server.problem import ProblemDict
+from server.worker.protocol import Ending
 
 # By name: torch is not imported to find out that it was not torch.
 _MEMORY_CLASSES = {"OutOfMemoryError"}

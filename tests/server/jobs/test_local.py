@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from server.jobs.devices import gpu_ids, places
-from server.jobs.executor import Message, Order
 from server.jobs.local import LocalExecutor
+from server.worker.protocol import Message, Order
 from tests.server.workshop import config, until
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from distill.prior import PromptEmbeds
-from realify.job.checkpoint import NAME
+from realify.job.run_folder import CHECKPOINT
 from realify.settings import apply, preset, to_dict
-from server.jobs.executor import Order
 from server.worker.job import run, warm_up
+from server.worker.protocol import Order
 from server.worker.warm_prior import KeptPrior
 from tests.realify.stages.stage_bodies import red_prior
 
@@ -41,12 +41,12 @@ def test_the_second_job_loads_nothing_and_gives_the_same_mesh(tmp_path: Path) ->
     for attempt in (1, 2):
         folder = tmp_path / str(attempt)
         folder.mkdir()
-        (folder / NAME).write_bytes(b"a checkpoint of a version that no one can read")
+        (folder / CHECKPOINT).write_bytes(b"a checkpoint of a version that no one can read")
         told: list[dict[str, Any]] = []
         run(Order("j1", attempt, SKETCH, "Anna's mug", PROMPT, to_dict(TINY), folder), told.append, lambda: False, warm)
         results.append((folder / "result.glb").read_bytes())
         files = {file.name for file in folder.iterdir()}
-        assert files == {"result.glb", "sheet.png", "preview.png", "previews", NAME}
+        assert files == {"result.glb", "sheet.png", "preview.png", "previews", CHECKPOINT}
         assert [message["type"] for message in told].count("checkpoint") >= 2
         assert told[-1]["stage"] == "export" and told[-1]["step"] == 2
         assert warm.prior.loads == 1

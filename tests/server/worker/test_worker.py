@@ -18,9 +18,9 @@ import torch
 from distill.hub.locate import MissingPrior
 from realify.setting import SettingsError
 from sdf_fit.sketch.error import SketchError
-from server.jobs.executor import Order
 from server.worker.faults import explain
-from server.worker.orders import StopWish, order_from_dict, order_to_dict
+from server.worker.protocol import Order, order_from_dict, order_to_dict
+from server.worker.stop_request import StopRequest
 from tests.server.workshop import FAST, PATIENCE
 
 ROOT = Path(__file__).parents[3]
@@ -78,7 +78,7 @@ def test_its_messages_are_not_mixed_with_what_libraries_print(worker: Worker, tm
     worker.send(type="run", order=order_to_dict(order(tmp_path, "say=hello steps=6 checkpoint-every=2")))
     assert worker.hear("event")["stage"] == "read"
     assert worker.hear("checkpoint")
-    assert worker.hear("ended") == {"type": "ended", "ending": "done", "problem": None, "warnings": []}
+    assert worker.hear("ended") == {"type": "ended", "ending": "done", "problem": None}
     worker.send(type="close")
     assert worker.process.wait(PATIENCE) == 0
     assert worker.errors().split().count("hello") == 2
@@ -157,12 +157,12 @@ def test_an_order_travels_whole(tmp_path: Path) -> None:
     assert order_from_dict(json.loads(json.dumps(order_to_dict(sent)))) == sent
 
 
-def test_a_wish_that_comes_after_the_end_is_no_wish(tmp_path: Path) -> None:
-    wish = StopWish()
-    wish.begin(order(tmp_path, "x"))
-    assert wish.ask("j1", 1) and wish.asked() and wish.waits("j1", 1)
-    wish.end()
-    assert not wish.asked() and not wish.ask("j1", 1) and not wish.waits("j1", 1)
+def test_a_request_that_comes_after_the_end_stops_nothing(tmp_path: Path) -> None:
+    request = StopRequest()
+    request.begin(order(tmp_path, "x"))
+    assert request.ask("j1", 1) and request.asked() and request.waits("j1", 1)
+    request.end()
+    assert not request.asked() and not request.ask("j1", 1) and not request.waits("j1", 1)
 
 
 @pytest.mark.parametrize(

@@ -1,27 +1,14 @@
-"""An order as it travels to the worker, and the wish that it stop."""
+"""Whether the attempt in hand was asked to stop."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
-from server.jobs.executor import Order
+from server.worker.protocol import Order
 
 
-def order_to_dict(order: Order) -> dict[str, Any]:
-    """Ready for JSON."""
-    return asdict(order) | {"sketch": str(order.sketch), "folder": str(order.folder)}
-
-
-def order_from_dict(values: dict[str, Any]) -> Order:
-    """What `order_to_dict` made."""
-    return Order(**{**values, "sketch": Path(values["sketch"]), "folder": Path(values["folder"])})
-
-
-class StopWish:
-    """Whether the attempt in hand was asked to stop.
+class StopRequest:
+    """Set by the thread that listens, looked at by the one that works.
 
     A stop names its attempt: one that comes too late must not hit the job's next attempt. The lock may be taken
     twice by one thread, because a signal's handler asks while it interrupts whatever runs.

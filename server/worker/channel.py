@@ -13,10 +13,10 @@ import sys
 import threading
 from collections.abc import Callable
 
-from server.jobs.executor import Message
+from server.worker.protocol import Message
 
 
-class Link:
+class Channel:
     """Both directions; `send` may be called from any thread."""
 
     def __init__(self, on_lost: Callable[[], None]) -> None:

@@ -34,7 +34,7 @@ PLAIN_VIEWS: Mapping[View, str] = {
 
 
 # Constants of `RuleDefaults` that a card may leave out.
-OPTIONAL_DEFAULTS = ("guide", "sample_steps", "sample_t_max", "picture_steps", "picture_lr", "rules")
+OPTIONAL_DEFAULTS = ("guide", "sampling_eta", "sample_steps", "sample_t_max", "picture_steps", "picture_lr", "rules")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class RuleDefaults:
     firmly to hold to the colours that were there before: a large prior knows better, a small one forgets
     them. `guide` in 0..1 says how firmly a prior that is shown a guide is held to it. After the two stages come
     `sample_steps` of synchronised sampling from the diffusion time `sample_t_max` on; it shows what the prior draws,
-    so it is for those that draw well (0: none). In 2D a picture takes `picture_steps` of `picture_lr`; `rules` are
+    so it is for those that draw well (0: none). `sampling_eta` is DDIM's: 0, or up to 1 for a young prior, whose
+    errors are forgotten with the noise that is drawn anew. In 2D a picture takes `picture_steps` of `picture_lr`; `rules` are
     constants of rules there, by name (distill/rules/registry.py has the paper's).
     """
 
@@ -66,6 +67,7 @@ class RuleDefaults:
     keep_colors: float = 0.0
     guide: float = 1.0
     sampling_guidance_scale: float = 7.5
+    sampling_eta: float = 0.0
     sample_steps: int = 0
     sample_t_max: float = 0.6
     sds_timesteps: TimestepSchedule = field(default_factory=TimestepSchedule)

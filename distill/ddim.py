@@ -1,4 +1,8 @@
-"""DDIM sampling (arXiv 2010.02502, eta = 0): the bound that distillation is measured by."""
+"""DDIM sampling (arXiv 2010.02502): the bound that distillation is measured by.
+
+With eta = 0 nothing is drawn after the first noise; with eta = 1 each step is one of DDPM (arXiv 2006.11239), which draws
+part of the noise anew and so forgets what the prior saw wrongly before: a young prior's samples lose their stains.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +24,17 @@ def sample_ddim(
     generator: torch.Generator,
     steps: int = 20,
     guidance_scale: float | None = None,
+    eta: float | None = None,
 ) -> Tensor:
     """x [N, C, h, w] for N prompts; `unconditional` is one embedded empty prompt, which is shown the prompts' controls.
 
-    No scale: the prior's.
+    No scale or eta: the prior's.
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}: sampling takes one or more")
-    scale = prior.style.defaults.sampling_guidance_scale if guidance_scale is None else guidance_scale
+    own = prior.style.defaults
+    scale = own.sampling_guidance_scale if guidance_scale is None else guidance_scale
+    eta = own.sampling_eta if eta is None else eta
     count, schedule = len(prompts), prior.schedule
     empty = replace(unconditional[[0] * count], controls=prompts.controls)
     x_t = torch.randn(count, *prior.shape, generator=generator, device=generator.device).to(prior.device)
@@ -37,7 +44,7 @@ def sample_ddim(
         x0 = predict_clean(prior, x_t, t, prompts, empty, scale)
         if following < 0:
             break
-        x_t = move_on(schedule, x_t, t, x0, torch.full_like(t, following))
+        x_t = move_on(schedule, x_t, t, x0, torch.full_like(t, following), eta=eta, generator=generator)
     return x0
 
 
@@ -50,9 +57,16 @@ def predict_clean(
 
 
 def move_on(
-    schedule: NoiseSchedule, x_t: Tensor, t: Tensor, x0: Tensor, following: Tensor, goal: Tensor | None = None
-) -> Tensor:
-    """x at the `following` timesteps [B], on the way from x_t to `goal` (where none is given, to the predicted x0)."""
+    schedule: NoiseSchedule, x_t: Tensor, t: Tensor, x0: Tensor, following: Tensor, goal: Tensor | None = None,
+    eta: float = 0.0, generator: torch.Generator | None = None,
+) -> Tensor:  # fmt: skip
+    """x at the `following`, lower timesteps [B], on the way from x_t to `goal` (where none is given, to the predicted
+    x0); `eta` in 0..1 sets how much of its noise the generator draws anew (equation 16 of arXiv 2010.02502)."""
+    alpha, sigma = schedule.alpha(t), schedule.sigma(t)
     # The noise that x_t holds beside the (clamped) x0, so that the next x_t has the right amount of it.
-    noise = (x_t - schedule.alpha(t) * x0) / schedule.sigma(t)
+    noise = (x_t - alpha * x0) / sigma
+    if eta:
+        anew = eta / sigma * (1 - (alpha / schedule.alpha(following)) ** 2).clamp(min=0).sqrt()  # a share of sigma
+        drawn = torch.randn(x_t.shape, generator=generator, device=generator.device if generator else x_t.device)
+        noise = (1 - anew**2).clamp(min=0).sqrt() * noise + anew * drawn.to(noise)
     return schedule.add_noise(x0 if goal is None else goal, following, noise)

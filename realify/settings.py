@@ -190,6 +190,9 @@ class Sample:
     guidance_scale: float | None = number(
         None, 0.0, 1000.0, "strength of the prompt against its source; none: the prior's own"
     )
+    eta: float | None = number(
+        None, 0.0, 1.0, "share of DDPM's own noise that each step draws anew (DDIM's eta); none: the prior's own"
+    )
     fit_steps: int = number(4, 1, 100, "rounds over the views in each step in which the material follows the pictures")
     together: float = number(
         0.8, 0.0, 1.0, "share of the steps in which the pictures follow the material, too; after it each is its own"

@@ -7,7 +7,8 @@ pictures of one object. After MVDiffusion's and SyncMVD's synchronised denoising
 field under light in place of a texture.
 
     x̂_i = the prior's clean prediction in x_i                         T ← argmin Σ w_i ‖R_i(T) - decode(x̂_i)‖²
-    x_i ← alpha' encode(R_i(T)) + sigma' (x_i - alpha x̂_i) / sigma    (after `together` with x̂_i in place of the render)
+    x_i ← alpha' encode(R_i(T)) + sigma' (x_i - alpha x̂_i) / sigma    (after `together` with x̂_i in place of the render;
+                                                                       part of the noise anew where eta > 0)
 
 R_i are the renders of view i in its own light, T the material, w_i the cosine between normal and view.
 """
@@ -50,6 +51,7 @@ class SamplePlan:
     groups: int
     t_max: float
     guidance_scale: float
+    eta: float
     fit_steps: int
     together: float
     name: str = "sample"
@@ -81,7 +83,8 @@ def plan_sample(settings: Settings, prior: Prior) -> SamplePlan:
     scale = own.sampling_guidance_scale if sample.guidance_scale is None else sample.guidance_scale
     t_max = own.sample_t_max if sample.t_max is None else sample.t_max
     groups = -(-sample.views // settings.render.views)
-    return SamplePlan(steps, sample.views, groups, t_max, scale, sample.fit_steps, sample.together)
+    eta = own.sampling_eta if sample.eta is None else sample.eta
+    return SamplePlan(steps, sample.views, groups, t_max, scale, eta, sample.fit_steps, sample.together)
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,7 @@ class SampleRun:
     def _move_on(self, x: Tensor, x0: Tensor, goal: Tensor, time: int, following: int) -> Tensor:
         t, then = self._timesteps(x, time), self._timesteps(x, following)
         # contiguous, as a checkpoint gives it back: a convolution's last bits depend on the layout
-        return move_on(self.prior.schedule, x, t, x0, then, goal).contiguous()
+        return move_on(self.prior.schedule, x, t, x0, then, goal, self.plan.eta, self.generator).contiguous()
 
     def _predict(self, group: Group, x: Tensor, time: int) -> Tensor:
         """x̂ [B, C, h, w]. The source's words are what to keep away from: the two differ in how pictures of a body under

@@ -72,13 +72,14 @@ def gaussian() -> tuple[GaussianPrior, PromptTable]:
 def test_the_settings_decide_before_the_prior_and_a_prior_wants_none_unless_it_says_so() -> None:
     prior = red_prior()
     assert plan_sample(Settings(), prior).steps == 0
-    own = RuleDefaults(sample_steps=24, sample_t_max=0.5, sampling_guidance_scale=3.0)
+    own = RuleDefaults(sample_steps=24, sample_t_max=0.5, sampling_guidance_scale=3.0, sampling_eta=0.6)
     prior.style = replace(prior.style, defaults=own)
     plan = plan_sample(apply(Settings(), {"sample.views": 18}), prior)
     assert (plan.steps, plan.t_max, plan.guidance_scale, plan.views, plan.groups) == (24, 0.5, 3.0, 18, 5)
-    changes = {"sample.steps": 0, "sample.t_max": 0.9, "sample.guidance_scale": 7}
+    assert plan.eta == 0.6
+    changes = {"sample.steps": 0, "sample.t_max": 0.9, "sample.guidance_scale": 7, "sample.eta": 1}
     plan = plan_sample(apply(Settings(), changes), prior)
-    assert (plan.steps, plan.t_max, plan.guidance_scale) == (0, 0.9, 7.0)
+    assert (plan.steps, plan.t_max, plan.guidance_scale, plan.eta) == (0, 0.9, 7.0, 1.0)
 
 
 def test_a_card_may_ask_for_it(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ class RuleDefaults:
     them. `guide` in 0..1 says how firmly a prior that is shown a guide is held to it. After the two stages come
     `sample_steps` of synchronised sampling from the diffusion time `sample_t_max` on; it shows what the prior draws,
     so it is for those that draw well (0: none). `sampling_eta` is DDIM's: 0, or up to 1 for a young prior, whose
-    errors are forgotten with the noise that is drawn anew. In 2D a picture takes `picture_steps` of `picture_lr`; `rules` are
-    constants of rules there, by name (distill/rules/registry.py has the paper's).
+    errors are forgotten with the noise that is drawn anew. In 2D a picture takes `picture_steps` of `picture_lr`;
+    `rules` are constants of rules there, by name (distill/rules/registry.py has the paper's).
     """
 
     sds_guidance_scale: float = 100.0

@@ -24,6 +24,7 @@ TINY = {
     "bridge.steps": 1,
     "sample.steps": 2,
     "sample.views": 3,
+    "sample.eta": 1,
     "output.texture_size": 1024,
     "output.faces": 1000,
     "checkpoint.every_seconds": 0,

@@ -1,7 +1,7 @@
 """DDIM sampling (arXiv 2010.02502): the bound that distillation is measured by.
 
 With eta = 0 nothing is drawn after the first noise; with eta = 1 each step is one of DDPM (arXiv 2006.11239), which
-draws part of the noise anew and so forgets what the prior saw wrongly before: a young prior's samples lose their stains.
+draws part of the noise anew and so forgets what the prior saw wrongly before: the stains in a young prior's samples go.
 """
 
 from __future__ import annotations

@@ -24,10 +24,9 @@ def load_prior(
     dtype: str = "auto",
     *,
     revision: str | None = None,
-    allow_download: bool = False,
     options: PriorOptions | None = None,
 ) -> DiffusersPrior:
-    """Loads a prior; nothing is downloaded unless allowed.
+    """Loads a prior that is on this machine; distill/hub/fetch.py gets it there.
 
     Raises MissingPrior with the command that gets the model, PriorError for one that cannot be used,
     ValueError for an unknown device or dtype.
@@ -35,7 +34,7 @@ def load_prior(
     if dtype not in DTYPES:
         raise ValueError(f"dtype {dtype!r} is none of {', '.join(DTYPES)}")
     where = choose_device(device)
-    folder = find_prior(name, revision, allow_download)
+    folder = find_prior(name, revision)
     # Imported here because diffusers takes seconds: a wrong name is an error at once.
     from distill.priors.open import open_prior
 

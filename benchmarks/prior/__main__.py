@@ -27,13 +27,13 @@ from benchmarks.prior import materials as materials_part
 from benchmarks.prior import retrieval as retrieval_part
 from benchmarks.prior import samples as samples_part
 from benchmarks.prior.classifier import Classifier, load_classifier, vocabulary
+from benchmarks.prior.features import WEIGHTS
 from benchmarks.prior.goals import Grade
 from benchmarks.prior.held_out import Example, examples, guidable, halves, prompts_of
 from benchmarks.prior.labels import photographs
 from benchmarks.prior.sampling import draw_samples
 from benchmarks.prior.sheets import Rows, held_out_rows, material_rows, word_rows, write_sheet
 from benchmarks.prior.sketches import fitted_sketches, sketch_rows
-from benchmarks.realism.features import WEIGHTS
 from distill.load import load_prior
 from distill.prior import Prior
 from training.pictures import Renders, read_renders

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.prior.features import classifiers, untrained
 from benchmarks.realism.arms import ARMS
-from benchmarks.realism.features import classifiers, untrained
 from benchmarks.realism.figures import Evidence, Row, rows
 from benchmarks.realism.objects import TestObject, read_objects
 from benchmarks.realism.report import page, sheet, table, write

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.distances import c2st, frechet, kid, spectrum_gap, squared_mmd, standardised
 from benchmarks.picture_measures import measure
 from benchmarks.prior.classifier import Classifier
-from benchmarks.realism.features import agreement, features
+from benchmarks.prior.features import agreement, features
 from benchmarks.realism.objects import TestObject, masks, on_backgrounds
 from benchmarks.realism.result import Outcome
 from training.pictures import BACKGROUNDS

@@ -35,7 +35,7 @@ class MissingPrior(FileNotFoundError):
     """A prior that is not on this machine, with the command that gets it; or a name that means none."""
 
 
-def find_prior(name: str, revision: str | None = None, allow_download: bool = False) -> Path:
+def find_prior(name: str, revision: str | None = None) -> Path:
     """The folder of a prior: the package's own, a local one, or one in the hub's cache.
 
     An alias always means the catalog's prior; a folder of the same name is meant by ./NAME. `revision` None is the
@@ -53,10 +53,6 @@ def find_prior(name: str, revision: str | None = None, allow_download: bool = Fa
             return folder
         if missing:
             partly = f": {missing} of its files are missing"
-    if allow_download:
-        from distill.hub.fetch import fetch_prior  # it finds first, with this file
-
-        return fetch_prior(name, revision)
     raise MissingPrior(_how_to_get(name, revision, partly))
 
 

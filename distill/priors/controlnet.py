@@ -17,7 +17,7 @@ from diffusers.models.controlnets.multicontrolnet import MultiControlNetModel
 from torch import Tensor
 
 from distill.controls import ControlKind, split_controls
-from distill.load import find_prior
+from distill.hub.locate import find_prior
 from distill.prior import PromptEmbeds
 from distill.priors.loading import PriorError, load_model, read_config
 from distill.priors.options import PriorOptions, prepare

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from peft import LoraConfig
 from torch import Tensor, nn
 
 from distill.prior import PromptEmbeds
-
-if TYPE_CHECKING:
-    from distill.priors.base import DiffusersPrior
+from distill.schedule import NoiseSchedule, Parametrization
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]  # the attention layers, as ProlificDreamer adapts them
 
 
+class Adaptable(Protocol):
+    """What an adapter asks of the prior that carries it."""
+
+    network: Any
+    schedule: NoiseSchedule
+    parametrization: Parametrization
+
+    def predict_noise(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor: ...
+
+    def output(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor: ...
+
+
 class LoraAdapter:
-    """Adapter of a DiffusersPrior (distill/prior.py). Its weights are float32 and begin as no change at all.
+    """Adapter (distill/prior.py) of a prior whose network is one of diffusers' models. Its weights are float32 and begin
+    as no change at all.
 
     A prior carries one adapter: a new one takes the place of the last.
     """
 
-    def __init__(self, prior: DiffusersPrior, rank: int, generator: torch.Generator) -> None:
+    def __init__(self, prior: Adaptable, rank: int, generator: torch.Generator) -> None:
         self._prior = prior
         network = prior.network
         if hasattr(network, "peft_config"):

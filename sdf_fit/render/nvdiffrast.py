@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sdf_fit.render import BackendError
 from sdf_fit.render.antialias import antialias
+from sdf_fit.render.rasterizer import BackendError
 
 INSTALL = (
     "Install the CUDA build of torch and ninja, then run\n"

@@ -95,7 +95,7 @@ class WarmPrior:
 
 
 def _key(name: str, device: str, dtype: str, revision: str | None, options: PriorOptions) -> _Key:
-    folder = find_prior(name, revision, False)
+    folder = find_prior(name, revision)
     changed = max((file.stat().st_mtime for file in folder.rglob("*") if file.is_file()), default=0.0)
     return _Key(folder, choose_device(device), dtype, options, changed)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from benchmarks.prior.features import untrained
 from benchmarks.realism import __main__ as command
 from benchmarks.realism.arms import ARMS
-from benchmarks.realism.features import untrained
 from benchmarks.realism.figures import Evidence, Row, rows
 from benchmarks.realism.make_set import PHRASES, REFERENCES, VIEWS
 from benchmarks.realism.objects import FOLDER, TestObject, read_objects

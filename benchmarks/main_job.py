@@ -35,7 +35,7 @@ ONE_THREAD = {
     "NUMBA_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }  # as in the Makefile
-QUICK = ["--set", "fit.steps=20", "--set", "sds.steps=4", "--set", "bridge.steps=4"]
+QUICK = ["--set", "fit.steps=20", "--set", "stage1.steps=4", "--set", "stage2.steps=4"]
 NAME = "mushroom"
 
 

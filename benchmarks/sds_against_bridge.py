@@ -31,7 +31,7 @@ from distill.load import EMBEDDED, load_prior
 from distill.prior import Prior
 from distill.prompts import PromptTable
 from realify.result.render_views import BACKGROUND, draw_sketch
-from realify.settings import Bridge, Sds, Settings, preset, to_dict
+from realify.settings import Settings, apply, preset, to_dict
 from realify.stages.random_views import Shot, photograph, sample_shots
 from realify.stages.stage import StageRun, plan_stages
 from sdf_fit.body.body import Body
@@ -79,8 +79,8 @@ class Outcome:
 
 def arms(settings: Settings) -> tuple[Settings, Settings]:
     """All steps by score distillation, and the settings as they are."""
-    steps = settings.sds.steps + settings.bridge.steps
-    return replace(settings, sds=Sds(steps=steps), bridge=Bridge(steps=0)), settings
+    steps = settings.stage1.steps + settings.stage2.steps
+    return apply(settings, {"stage1.steps": steps, "stage2.steps": 0}), settings
 
 
 def outcomes(name: str, settings: Settings) -> tuple[Outcome, Outcome]:
@@ -180,7 +180,7 @@ def table(found: dict[str, tuple[Outcome, Outcome]]) -> list[list[str]]:
 
 def write_sheet(path: Path, found: dict[str, tuple[Outcome, Outcome]], settings: Settings) -> None:
     """Columns are sketches; rows the sketch, both arms, and four of the renders, enlarged."""
-    first, second = settings.sds.steps, settings.bridge.steps
+    first, second = settings.stage1.steps, settings.stage2.steps
     renderer = NumbaRasterizer()
     rows = {
         "sketch": [draw_sketch(example(name).mesh, [FRONT], LARGE, renderer)[0] for name in found],
@@ -212,7 +212,7 @@ def _four(images: np.ndarray) -> np.ndarray:
 def announce(names: list[str], settings: Settings) -> None:
     """Say how long it will take, so that nobody waits in the dark."""
     missing = [sum(not path.exists() for path in cached(name, settings)) for name in names]
-    steps = sum(missing) * (settings.sds.steps + settings.bridge.steps)
+    steps = sum(missing) * (settings.stage1.steps + settings.stage2.steps)
     seconds = SECONDS[0] * sum(map(bool, missing)) + SECONDS[1] * steps
     print(
         f"{sum(missing)} of {2 * len(names)} to be made: about {seconds / 60:.0f} minutes",
@@ -228,10 +228,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     job, names = preset("draft"), list(PROMPTS)
     if quick:
-        job, names = (
-            replace(job, fit=replace(job.fit, steps=30), sds=Sds(steps=6), bridge=Bridge(steps=4)),
-            names[:2],
-        )
+        job, names = apply(job, {"fit.steps": 30, "stage1.steps": 6, "stage2.steps": 4}), names[:2]
     announce(names, job)
     results = {name: outcomes(name, job) for name in names}
     write_sheet(CACHE / "quick.png" if quick else SHEET, results, job)

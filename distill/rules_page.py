@@ -30,7 +30,7 @@ memory measured on the embedded prior are in docs/distill.md.
 FOOT = """
 In 2D a rule may have another before it: the bridge and the full paths begin with SDS, the bridge or VSD, as
 `plan_picture` says (`realify image text`, docs/pictures.md). In 3D the first stage is SDS and the second the bridge,
-unless the settings `sds.rule` and `bridge.rule` say otherwise. The constants are the
+unless the settings `stage1.rule` and `stage2.rule` say otherwise. The constants are the
 paper's; a prior's own are on its card (`distill/embedded/prior.json`, say). How the rules compare on the embedded prior
 is in docs/distill.md; SDS and the bridge on meshes, in docs/realism.md."""
 

@@ -1,6 +1,6 @@
 """The main job from Python, with any setting changed: what `realify run` does, without the command line.
 
-python examples/01_realify_from_python.py sds.steps=300 bridge.steps=200 seed=3
+python examples/01_realify_from_python.py stage1.steps=300 stage2.steps=200 seed=3
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Several sketches realified, and one picture of them all: the sketches above, the results below.
 
-python examples/04_gallery.py -o out/gallery.png sds.steps=320 bridge.steps=80
+python examples/04_gallery.py -o out/gallery.png stage1.steps=320 stage2.steps=80
 """
 
 from __future__ import annotations

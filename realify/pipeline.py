@@ -1,6 +1,6 @@
 """The product in one file: a sketch and a sentence in, a realistic textured mesh out.
 
-    read → fit → sds → bridge → sample → bake → export
+    read → fit → stage1 → stage2 → sample → bake → export
 
 Every part is made here and passed on; nothing below looks anything up. docs/data_path.md is the same walk in
 words.
@@ -205,17 +205,19 @@ def _distil(
     silhouettes = silhouette_targets(sketch.mesh, sketch.stroke_width, tools.renderer, tools.device)
     generator = torch.Generator().manual_seed(tools.settings.seed)
     reached = [plan.name for plan in plans].index(checkpoint["stage"]) if checkpoint else 0
+    learnt: object = None  # by the rule of the stage before
     for plan in plans[reached:]:
         if isinstance(plan, SamplePlan):
             stage = SampleRun(plan, body, prior, prompts, tools.renderer, tools.settings, generator)
         else:
-            stage = StageRun(plan, body, prior, prompts, silhouettes, tools.renderer, tools.settings, generator)
+            stage = StageRun(plan, body, prior, prompts, silhouettes, tools.renderer, tools.settings, generator, learnt)
         if checkpoint and plan.name == checkpoint["stage"]:
             stage.restore(checkpoint)
             tools.watch.resume(plan.name, stage.step)
         else:
             tools.watch.begin(plan.name, stage)
         stage.run(partial(tools.watch.after_step, stage, tools.renderer))
+        learnt = stage.rule_state if isinstance(stage, StageRun) else None
 
 
 def _tell(told: Sequence[warnings.WarningMessage], watch: Watch) -> None:

@@ -136,46 +136,26 @@ RULES = (
 
 
 @dataclass(frozen=True)
-class Sds:
-    """First stage: score distillation sampling."""
+class Stage:
+    """A stage of score distillation; `stage1` is SDS, `stage2` the bridge, unless told otherwise."""
 
     rule: str = choice("sds", RULES, "the stage's rule (docs/rules.md)")
     steps: int = number(2000, 0, 100_000, "optimisation steps")
-    guidance_scale: float | None = number(None, 0.0, 1000.0, "strength of the prompt; none: the prior's own")
-    weight: float = number(1.0, 0.0, 1000.0, "weight of the gradient")
-    t_min: float | None = number(None, 0.0, 1.0, "lowest diffusion time drawn; none: the prior's own")
-    t_max: float | None = number(
-        None, 0.0, 1.0, "highest diffusion time drawn at first; none: the prior's own"
+    strength: float | None = number(
+        None, 0.0, 1000.0, "guidance scale of the rule, or weight of the bridge; none: the prior's own"
     )
+    weight: float = number(1.0, 0.0, 1000.0, "weight of the gradient")
+    lr_scale: float | None = number(
+        None, 0.0, 10.0, "this stage's learning rates beside those set; none: 1 first, then the prior's own"
+    )
+    t_min: float | None = number(None, 0.0, 1.0, "lowest diffusion time drawn; none: the prior's own")
+    t_max: float | None = number(None, 0.0, 1.0, "highest diffusion time drawn at first; none: the prior's own")
     t_max_late: float | None = number(
-        None, 0.0, 1.0, "highest diffusion time drawn later; none: the prior's own"
+        None, 0.0, 1.0, "highest diffusion time drawn later; none: the prior's own, or t_max if that is lower"
     )
     late_from: float | None = number(
         None, 0.0, 1.0, "share of the stage's steps after which it is later; none: the prior's own"
     )
-
-    def __post_init__(self) -> None:
-        _require_order("sds", self, "t_min", "t_max")
-        _require_order("sds", self, "t_min", "t_max_late")
-
-
-@dataclass(frozen=True)
-class Bridge:
-    """Second stage: from what the picture looks like to what the prompt says."""
-
-    rule: str = choice("bridge", RULES, "the stage's rule (docs/rules.md)")
-    steps: int = number(500, 0, 100_000, "optimisation steps")
-    weight: float | None = number(
-        None, 0.0, 1000.0, "weight of the bridge, or strength of the prompt in another rule; none: the prior's own"
-    )
-    lr_scale: float | None = number(
-        None, 0.0, 10.0, "this stage's learning rates beside the first's; none: the prior's own"
-    )
-    t_min: float | None = number(None, 0.0, 1.0, "lowest diffusion time drawn; none: the prior's own")
-    t_max: float | None = number(None, 0.0, 1.0, "highest diffusion time drawn; none: the prior's own")
-
-    def __post_init__(self) -> None:
-        _require_order("bridge", self, "t_min", "t_max")
 
 
 @dataclass(frozen=True)
@@ -235,11 +215,16 @@ class Settings:
     render: Render = Render()
     geometry: Geometry = Geometry()
     color: Color = Color()
-    sds: Sds = Sds()
-    bridge: Bridge = Bridge()
+    stage1: Stage = Stage()
+    stage2: Stage = Stage(rule="bridge", steps=500)
     sample: Sample = Sample()
     output: Output = Output()
     checkpoint: Checkpoint = Checkpoint()
+
+    def __post_init__(self) -> None:
+        for name, stage in (("stage1", self.stage1), ("stage2", self.stage2)):
+            _require_order(name, stage, "t_min", "t_max")
+            _require_order(name, stage, "t_min", "t_max_late")
 
 
 STANDARD = Settings()
@@ -248,8 +233,8 @@ DRAFT = Settings(
     fit=Fit(steps=200),
     render=Render(random_background=0.25),
     geometry=Geometry(every=4),
-    sds=Sds(steps=320),
-    bridge=Bridge(steps=80),
+    stage1=Stage(steps=320),
+    stage2=Stage(rule="bridge", steps=80),
     output=Output(texture_size=1024, faces=20_000),
     checkpoint=Checkpoint(every_seconds=20.0, preview_every=40),
 )
@@ -257,11 +242,14 @@ DRAFT = Settings(
 HIGH = Settings(
     fit=Fit(grid=128, resolution=512, steps=1000, views=4),
     render=Render(views=8),
-    sds=Sds(steps=8000),
-    bridge=Bridge(steps=2000),
+    stage1=Stage(steps=8000),
+    stage2=Stage(rule="bridge", steps=2000),
     output=Output(texture_size=4096, faces=200_000),
     checkpoint=Checkpoint(every_seconds=120.0, preview_every=200),
 )
+# What settings were called before, for those who have them written down.
+RENAMED = {"sds": "stage1", "bridge": "stage2"}
+FORMER_STRENGTHS = {"sds.guidance_scale": "strength", "bridge.weight": "strength"}
 PRESETS = {"draft": DRAFT, "standard": STANDARD, "high": HIGH}
 
 
@@ -336,6 +324,9 @@ def _types(group: type) -> dict[str, tuple[type, ...]]:
 
 
 def _unknown_key(key: str, keys: list[str]) -> SettingsError:
+    group, _, name = key.rpartition(".")
+    if group in RENAMED and (now := f"{RENAMED[group]}.{FORMER_STRENGTHS.get(key, name)}") in keys:
+        return SettingsError(f"There is no setting {key!r}.", f"It is called {now} now.")
     last_words = {known.rpartition(".")[2]: known for known in keys}
     near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
     near = near or [last_words[word] for word in difflib.get_close_matches(key, list(last_words), n=1)]

@@ -56,7 +56,7 @@ class Job(BaseModel):
 
     id: JobId
     state: JobState
-    stage: str | None = Field(None, description="read, fit, sds, bridge, sample, bake or export")
+    stage: str | None = Field(None, description="read, fit, stage1, stage2, sample, bake or export")
     step: int = 0
     total: int = 0
     seconds_left: float | None = None

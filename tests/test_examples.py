@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 # What makes an example quick enough for a test, or what it cannot do without.
 TINY = ["fit.grid=24", "fit.resolution=64", "fit.steps=10", "render.views=2", "output.faces=1000"]
-TINY += ["sds.steps=4", "bridge.steps=4"]
+TINY += ["stage1.steps=4", "stage2.steps=4"]
 ARGUMENTS = {
     "01_realify_from_python": TINY,
     "02_fit_a_body": ["--grid", "24", "--steps", "20"],

@@ -141,7 +141,7 @@ def recipe(dice: Dice, keep_colors: float, seed: int) -> Settings:
         draft,
         seed=seed,
         fit=replace(draft.fit, steps=FIT_STEPS),
-        sds=replace(draft.sds, steps=dice.integer(*STEPS), guidance_scale=guidance),
+        stage1=replace(draft.stage1, steps=dice.integer(*STEPS), strength=guidance),
         color=replace(draft.color, keep=keep),
     )
 
@@ -184,8 +184,8 @@ def card(job: Job, thing: Thing, shot: Shot, settings: Settings) -> dict[str, An
         "artefact": True,
         **camera_card(shot.view),
         "prior": Path(job.prior).name,
-        "steps": settings.sds.steps,
-        "guidance_scale": settings.sds.guidance_scale,
+        "steps": settings.stage1.steps,
+        "guidance_scale": settings.stage1.strength,
         "keep_colors": settings.color.keep,
     }
 

@@ -6,7 +6,7 @@ A further arm is a line in ARMS; report and sheet take up what is there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from realify.settings import Settings, apply
 
@@ -25,8 +25,8 @@ class Arm:
 def sds(settings: Settings) -> Settings:
     """Score distillation alone, for as many steps as both stages have together."""
     settings = unsampled(settings)
-    steps = settings.sds.steps + settings.bridge.steps
-    return replace(settings, sds=replace(settings.sds, steps=steps), bridge=replace(settings.bridge, steps=0))
+    steps = settings.stage1.steps + settings.stage2.steps
+    return apply(settings, {"stage1.steps": steps, "stage2.steps": 0})
 
 
 def unsampled(settings: Settings) -> Settings:

@@ -30,7 +30,7 @@ from benchmarks.shaping import ROOT, digest_of, shaping
 from distill.load import find_prior
 from distill.precision import choose_device
 from realify import pipeline
-from realify.settings import Bridge, Checkpoint, Sds, Settings, to_dict
+from realify.settings import Checkpoint, Settings, apply, to_dict
 from training.countdown import clock
 
 CACHE = ROOT / "benchmarks" / "cache" / "realism"
@@ -87,7 +87,7 @@ def plan(things: Sequence[TestObject], seeds: Sequence[int], settings: Settings,
 
 def quick(settings: Settings) -> Settings:
     """Hardly any steps: only to see that everything runs."""
-    return replace(settings, fit=replace(settings.fit, steps=30), sds=Sds(steps=6), bridge=Bridge(steps=4))
+    return apply(settings, {"fit.steps": 30, "stage1.steps": 6, "stage2.steps": 4})
 
 
 @functools.cache  # a file that is changed while this runs does not count: it is not what runs
@@ -110,7 +110,7 @@ def _looking() -> str:
 
 def expected_seconds(settings: Settings) -> float:
     """Of one run on a free core, roughly; the countdown measures."""
-    steps = settings.sds.steps + settings.bridge.steps
+    steps = settings.stage1.steps + settings.stage2.steps
     return SECONDS[0] + SECONDS[1] * steps * settings.render.views / 4
 
 

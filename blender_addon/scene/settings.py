@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # `geometry.keep_shape` is the weight that ties the silhouette to the sketch's; without a rate the shape stays.
 SHAPES: dict[str, dict[str, Any]] = {"LOOSE": {"geometry.keep_shape": 5.0}, "CLOSE": {}, "EXACT": {"geometry.lr": 0.0}}
 LEAST_FACES = 500
-COPIED = ("prompt", "preset", "seed", "keep_shape", "prior", "sds_steps", "bridge_steps", "texture_size", "faces",
+COPIED = ("prompt", "preset", "seed", "keep_shape", "prior", "stage1_steps", "stage2_steps", "texture_size", "faces",
           "decimate", "backend", "radius", "more")  # fmt: skip
 
 
@@ -22,10 +22,10 @@ def settings_of(given: RealifyObject) -> dict[str, Any]:
     found = dict(SHAPES[given.keep_shape])
     if given.prior.strip():
         found["prior.name"] = given.prior.strip()
-    if given.sds_steps >= 0:
-        found["sds.steps"] = given.sds_steps
-    if given.bridge_steps >= 0:
-        found["bridge.steps"] = given.bridge_steps
+    if given.stage1_steps >= 0:
+        found["stage1.steps"] = given.stage1_steps
+    if given.stage2_steps >= 0:
+        found["stage2.steps"] = given.stage2_steps
     if given.texture_size != "0":
         found["output.texture_size"] = int(given.texture_size)
     if given.faces:

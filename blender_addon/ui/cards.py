@@ -25,8 +25,8 @@ PROMPT_LINES = 3
 STAGES = {
     "read": (0.0, 0.01),
     "fit": (0.01, 0.10),
-    "sds": (0.10, 0.65),
-    "bridge": (0.65, 0.80),
+    "stage1": (0.10, 0.65),
+    "stage2": (0.65, 0.80),
     "sample": (0.80, 0.95),
     "bake": (0.95, 0.98),
     "export": (0.98, 1.0),
@@ -99,8 +99,8 @@ def _running_words(stage: str | None) -> str:
     words = {
         "read": tr("Reading the sketch"),
         "fit": tr("Understanding the shape"),
-        "sds": tr("Finding shape and colours"),
-        "bridge": tr("Making it real"),
+        "stage1": tr("Finding shape and colours"),
+        "stage2": tr("Making it real"),
         "sample": tr("Drawing its surfaces"),
         "bake": tr("Painting the textures"),
         "export": tr("Packing the result"),

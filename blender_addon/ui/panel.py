@@ -18,8 +18,8 @@ NEW_SEEDS = 9999  # enough to choose from, and short enough to be told to somebo
 # name that is short enough for a sidebar where the field's own is not.
 ADVANCED = (
     ("prior", "prior.name", "Prior"),
-    ("sds_steps", "sds.steps", "Steps"),
-    ("bridge_steps", "bridge.steps", "Bridge Steps"),
+    ("stage1_steps", "stage1.steps", "Steps"),
+    ("stage2_steps", "stage2.steps", "Bridge Steps"),
     ("texture_size", "output.texture_size", "Texture Size"),
     ("faces", "output.faces", "Triangles"),
     ("backend", None, "Renderer"),

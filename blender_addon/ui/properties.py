@@ -111,14 +111,14 @@ class RealifyObject(bpy.types.PropertyGroup):
         search=offered_priors,
         search_options={"SUGGESTION"},
     )
-    sds_steps: IntProperty(
+    stage1_steps: IntProperty(
         name="Distillation Steps",
         description="Steps of the first stage, which finds shape and colours. -1: the preset's",
         default=-1,
         min=-1,
         max=100_000,
     )
-    bridge_steps: IntProperty(
+    stage2_steps: IntProperty(
         name="Bridge Steps",
         description="Steps of the second stage, which makes it look less like a drawing. -1: the preset's",
         default=-1,

@@ -29,8 +29,8 @@ class Adaptable(Protocol):
 
 
 class LoraAdapter:
-    """Adapter (distill/prior.py) of a prior whose network is one of diffusers' models. Its weights are float32 and begin
-    as no change at all.
+    """Adapter (distill/prior.py) of a prior whose network is one of diffusers' models. Its weights are float32
+    and begin as no change at all.
 
     A prior carries one adapter: a new one takes the place of the last.
     """

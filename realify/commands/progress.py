@@ -18,8 +18,8 @@ from realify.job.events import Event
 _WORDS = {
     "read": "reading the sketch",
     "fit": "fitting a body",
-    "sds": "stage 1, score distillation",
-    "bridge": "stage 2, bridge",
+    "stage1": "stage 1, score distillation",
+    "stage2": "stage 2, bridge",
     "sample": "stage 3, sampling",
     "bake": "baking the textures",
     "export": "writing the files",

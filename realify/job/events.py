@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-STAGES = ("read", "fit", "sds", "bridge", "sample", "bake", "export")
+STAGES = ("read", "fit", "stage1", "stage2", "sample", "bake", "export")
 
 
 class Stopped(Exception):

@@ -19,7 +19,7 @@ from sdf_fit.render import Rasterizer
 log = logging.getLogger("realify")
 # Seconds a step of each stage takes beside the others, for the time left before it has been seen; of sampling it is
 # a step whose effort is 1.
-SECONDS = {"read": 2.0, "fit": 0.15, "sds": 0.3, "bridge": 0.3, "sample": 0.3, "bake": 4.0, "export": 4.0}
+SECONDS = {"read": 2.0, "fit": 0.15, "stage1": 0.3, "stage2": 0.3, "sample": 0.3, "bake": 4.0, "export": 4.0}
 
 
 class Run(Protocol):
@@ -58,8 +58,8 @@ class Watch:
         self._notes: list[str] = []
         self._told = 0
         self._saved = time.monotonic()
-        totals = {"read": 1, "fit": settings.fit.steps, "sds": settings.sds.steps}
-        totals |= {"bridge": settings.bridge.steps, "sample": 0, "bake": 2, "export": 2}
+        totals = {"read": 1, "fit": settings.fit.steps, "stage1": settings.stage1.steps}
+        totals |= {"stage2": settings.stage2.steps, "sample": 0, "bake": 2, "export": 2}
         self._ticker = Ticker(on_event, [Stage(name, total, SECONDS[name]) for name, total in totals.items()])
 
     def expect(self, stage: str, steps: int, effort: float) -> None:

@@ -24,7 +24,7 @@ from distill.rules.sds import SDS
 from distill.rules.stage_plan import StagePlan
 from distill.schedule import AnnealedTimesteps, TimestepRange, Timesteps, TimestepSchedule
 from realify.setting import SettingsError
-from realify.settings import Settings
+from realify.settings import Settings, Stage
 from realify.stages.conditions import describe_shots, show_controls
 from realify.stages.random_views import Look, develop, sample_look, sample_rings, sample_shots, tile
 from realify.stages.rasterised import Exposed, Shot, expose
@@ -53,26 +53,21 @@ def plan_stages(settings: Settings, defaults: RuleDefaults) -> tuple[StagePlan, 
 
     Raises SettingsError where a setting and a default leave no timesteps to draw.
     """
-    sds, bridge = settings.sds, settings.bridge
-    own_sds, own_bridge = defaults.sds_timesteps, defaults.bridge_timesteps
-    t_min = _or(sds.t_min, own_sds.first.low)
-    first = _timesteps("sds", t_min, "t_max", _or(sds.t_max, own_sds.first.high))
-    later = _timesteps("sds", t_min, "t_max_late", _or(sds.t_max_late, own_sds.later.high))
-    t_min = _or(bridge.t_min, own_bridge.later.low)
-    steady = _timesteps("bridge", t_min, "t_max", _or(bridge.t_max, own_bridge.later.high))
+    first, second = settings.stage1, settings.stage2
     return (
         StagePlan(
-            "sds",
-            sds.steps,
-            _rule(sds.rule, sds.guidance_scale, defaults),
-            _times(sds.rule, TimestepSchedule(first, later, _or(sds.late_from, own_sds.narrow_from))),
+            "stage1",
+            first.steps,
+            _rule(first.rule, first.strength, defaults),
+            _times("stage1", first, defaults.sds_timesteps),
+            _or(first.lr_scale, 1.0),
         ),
         StagePlan(
-            "bridge",
-            bridge.steps,
-            _rule(bridge.rule, bridge.weight, defaults),
-            _times(bridge.rule, TimestepSchedule(steady, steady, 0.0)),
-            _or(bridge.lr_scale, defaults.bridge_lr_scale),
+            "stage2",
+            second.steps,
+            _rule(second.rule, second.strength, defaults),
+            _times("stage2", second, defaults.bridge_timesteps),
+            _or(second.lr_scale, defaults.bridge_lr_scale),
         ),
     )
 
@@ -86,10 +81,20 @@ def _rule(name: str, strength: float | None, defaults: RuleDefaults) -> Rule[Any
     return make_rule(name, defaults, **({} if strength is None else {entry_of(name).strength: strength}))
 
 
-def _times(name: str, drawn: TimestepSchedule) -> Timesteps:
+def _times(name: str, stage: Stage, own: TimestepSchedule) -> Timesteps:
     """A rule that walks down the times by itself keeps to its own; the others draw."""
-    own = entry_of(name).timesteps
-    return own if isinstance(own, AnnealedTimesteps) else drawn
+    walked = entry_of(stage.rule).timesteps
+    if isinstance(walked, AnnealedTimesteps):
+        return walked
+    late_from = _or(stage.late_from, own.narrow_from)
+    late = own.later.high
+    if stage.t_max is not None:  # later from the first step on: t_max is for the whole stage
+        late = min(stage.t_max, late) if late_from > 0 else stage.t_max
+    return TimestepSchedule(
+        _timesteps(name, _or(stage.t_min, own.first.low), "t_max", _or(stage.t_max, own.first.high)),
+        _timesteps(name, _or(stage.t_min, own.later.low), "t_max_late", _or(stage.t_max_late, late)),
+        late_from,
+    )
 
 
 def _or(value: float | None, default: float) -> float:
@@ -140,13 +145,15 @@ class StageRun:
         renderer: Rasterizer,
         settings: Settings,
         generator: torch.Generator,
+        before: object = None,
     ) -> None:
+        """`before` is the state of the last stage's rule: what it has learnt about the pictures is not lost."""
         self.plan, self.body, self.prior, self.prompts = plan, body, prior, prompts
         self.targets, self.renderer, self.settings, self.generator = targets, renderer, settings, generator
         across = canvas_side(prior.views)
         self.size = settings.render.resolution or prior.style.resolution // across  # of a photograph
         self.picture_size = self.size * across
-        self.rule_state = plan.rule.init(prior)
+        self.rule_state = plan.rule.init(prior, before)
         self.keep_colors = _or(settings.color.keep, prior.style.defaults.keep_colors)
         self.guide = _or(settings.prior.guide, prior.style.defaults.guide)
         self.pull = 0.0  # size of the current distillation gradient: its root mean square times the pixels
@@ -268,7 +275,7 @@ class StageRun:
             views = prior.views
             self.looking = [shot.view for i in error.images for shot in shots[i * views : (i + 1) * views]]
             raise NonFiniteError(str(error), error.fix) from error
-        weight = self.settings.sds.weight if self.plan.name == "sds" else 1.0
+        weight = self.settings.stage1.weight if self.plan.name == "stage1" else self.settings.stage2.weight
         return weight * gradient.to(x.device, x.dtype)
 
     def _regulariser(self, surface: Surface, values: Tensor, step: int) -> Tensor:

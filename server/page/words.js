@@ -14,8 +14,8 @@ export const STATES = {
 export const STAGES = {
   read: { title: "Read", does: "Reading the sketch", share: 1 },
   fit: { title: "Fit", does: "Finding a closed shape", share: 4 },
-  sds: { title: "Imagine", does: "Imagining what it is", share: 11 },
-  bridge: { title: "Refine", does: "Making it look real", share: 4 },
+  stage1: { title: "Imagine", does: "Imagining what it is", share: 11 },
+  stage2: { title: "Refine", does: "Making it look real", share: 4 },
   sample: { title: "Detail", does: "Drawing its surfaces", share: 3 },
   bake: { title: "Paint", does: "Painting the textures", share: 2 },
   export: { title: "Save", does: "Saving the result", share: 1 },

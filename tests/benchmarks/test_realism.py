@@ -80,8 +80,8 @@ def ball_within_ball() -> Mesh:
 
 def test_both_arms_have_equal_steps_and_folders_of_their_own() -> None:
     runs = plan([OBJECTS["mug"], OBJECTS["fish"]], range(2), preset("draft"), ["sds", "bridge"])
-    assert {run.settings.sds.steps + run.settings.bridge.steps for run in runs} == {400}
-    assert {run.settings.bridge.steps for run in runs if run.arm == "sds"} == {0}
+    assert {run.settings.stage1.steps + run.settings.stage2.steps for run in runs} == {400}
+    assert {run.settings.stage2.steps for run in runs if run.arm == "sds"} == {0}
     assert len({run.folder for run in runs}) == 8
     again = plan([OBJECTS["mug"]], range(1), preset("draft"), ["sds"])
     assert again[0].folder == runs[0].folder
@@ -92,7 +92,7 @@ def test_both_arms_have_equal_steps_and_folders_of_their_own() -> None:
 def test_only_the_third_arm_samples() -> None:
     steps = {name: arm.settings_of(preset("standard")).sample.steps for name, arm in ARMS.items()}
     assert steps == {"sds": 0, "bridge": 0, "sampled": 24}
-    assert ARMS["sampled"].settings_of(preset("draft")).bridge.steps == preset("draft").bridge.steps > 0
+    assert ARMS["sampled"].settings_of(preset("draft")).stage2.steps == preset("draft").stage2.steps > 0
 
 
 def test_arms_are_chosen_in_their_own_order() -> None:

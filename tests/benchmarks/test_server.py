@@ -94,9 +94,9 @@ def states(*steps: str) -> list[dict[str, object]]:
 
 def test_a_start_that_goes_on_is_told_from_one_that_begins_anew() -> None:
     history = History()
-    history.events["on"] = states("running", "read", "fit", "sds", "running", "read", "sds", "bridge", "done")
-    history.events["anew"] = states("running", "fit", "sds", "running", "read", "fit", "sds", "done", "done")
-    history.events["early"] = states("running", "read", "fit", "running", "read", "fit", "sds", "done")
+    history.events["on"] = states("running", "read", "fit", "stage1", "running", "read", "stage1", "stage2", "done")
+    history.events["anew"] = states("running", "fit", "stage1", "running", "read", "fit", "stage1", "done", "done")
+    history.events["early"] = states("running", "read", "fit", "running", "read", "fit", "stage1", "done")
     assert history.starts_again("on") == [True] and history.times_done("on") == 1
     assert history.starts_again("anew") == [False] and history.times_done("anew") == 2
     assert history.starts_again("early") == []

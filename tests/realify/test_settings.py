@@ -37,20 +37,20 @@ def test_text_is_read_by_type() -> None:
             "fit.steps": "1e3",
             "output.turntable": "yes",
             "output.texture_size": "4096",
-            "sds.guidance_scale": "30",
-            "bridge.weight": "none",
+            "stage1.strength": "30",
+            "stage2.strength": "none",
         },
     )
     assert (changed.seed, changed.geometry.lr, changed.fit.steps) == (7, 1e-4, 1000)
     assert changed.output.turntable is True and changed.output.texture_size == 4096
-    assert changed.sds.guidance_scale == 30.0 and changed.bridge.weight is None
+    assert changed.stage1.strength == 30.0 and changed.stage2.strength is None
     assert isinstance(changed.fit.steps, int)
 
 
 def test_a_group_changes_at_once() -> None:
     """Either change alone would put t_min above t_max."""
-    changed = apply(Settings(), {"bridge.t_min": 0.6, "bridge.t_max": 0.9})
-    assert (changed.bridge.t_min, changed.bridge.t_max) == (0.6, 0.9)
+    changed = apply(Settings(), {"stage2.t_min": 0.6, "stage2.t_max": 0.9})
+    assert (changed.stage2.t_min, changed.stage2.t_max) == (0.6, 0.9)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,22 @@ def test_errors_name_what_is_wanted(key: str, value: object, told: str) -> None:
     assert told in caught.value.fix
 
 
-@pytest.mark.parametrize("high", ["sds.t_max", "sds.t_max_late", "bridge.t_max"])
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("sds.steps", "stage1.steps"),
+        ("sds.guidance_scale", "stage1.strength"),
+        ("bridge.weight", "stage2.strength"),
+        ("bridge.lr_scale", "stage2.lr_scale"),
+    ],
+)
+def test_a_setting_that_has_another_name_now_is_told_by_it(before: str, now: str) -> None:
+    with pytest.raises(SettingsError, match=before) as caught:
+        from_dict({before: 1})
+    assert caught.value.fix == f"It is called {now} now."
+
+
+@pytest.mark.parametrize("high", ["stage1.t_max", "stage1.t_max_late", "stage2.t_max"])
 def test_the_lowest_time_lies_under_the_highest(high: str) -> None:
     low = high.partition(".")[0] + ".t_min"
     with pytest.raises(SettingsError, match=f"{low} is 0.7, {high} is 0.6"):

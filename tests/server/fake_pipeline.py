@@ -48,7 +48,7 @@ from server.problem import ProblemDict
 from server.worker.protocol import Message, Order
 from server.worker.result_files import settle
 
-SHARES = {"read": 0.05, "fit": 0.25, "sds": 0.4, "bridge": 0.15, "sample": 0.05, "bake": 0.05, "export": 0.05}
+SHARES = {"read": 0.05, "fit": 0.25, "stage1": 0.4, "stage2": 0.15, "sample": 0.05, "bake": 0.05, "export": 0.05}
 FAULTS = ("fail-at", "fault-at", "oom-at", "cuda-at", "crash-at", "hang-at", "deaf-at")
 
 
@@ -95,7 +95,7 @@ def run(order: Order, tell: Callable[[Message], None], should_stop: Callable[[],
         time.sleep(pause)
         digest = hashlib.sha256(f"{digest} {index}".encode()).hexdigest()
         preview = None
-        if step == 1 and stage in ("sds", "bridge"):
+        if step == 1 and stage in ("stage1", "stage2"):
             preview = folder / PREVIEWS / f"{stage}-{step:06d}.png"
             preview.parent.mkdir(exist_ok=True)
             write_atomic(preview, picture(index))
@@ -120,7 +120,7 @@ def digest_of(sketch: bytes, prompt: str) -> str:
 def plan(steps: int) -> list[tuple[str, int]]:
     """(stage, step within it) for each step; every stage has one."""
     counts = {name: max(1, round(steps * share)) for name, share in SHARES.items()}
-    counts["sds"] = max(1, counts["sds"] + steps - sum(counts.values()))
+    counts["stage1"] = max(1, counts["stage1"] + steps - sum(counts.values()))
     return [(name, step) for name in STAGES for step in range(1, counts[name] + 1)]
 
 

@@ -36,7 +36,7 @@ def test_objects_are_those_that_training_may_see(tmp_path: Path) -> None:
 
 def test_recipes_differ_in_guidance_and_in_what_holds_the_colors() -> None:
     recipes = [recipe(Dice(seed), 25.0, seed) for seed in range(60)]
-    scales = np.array([made.sds.guidance_scale for made in recipes], float)
+    scales = np.array([made.stage1.strength for made in recipes], float)
     assert scales.min() > 11 and scales.max() < 101
     assert 15 < (scales > 30).sum() < 45
     free = sum(made.color.keep == 0 for made in recipes)

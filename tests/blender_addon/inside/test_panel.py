@@ -143,7 +143,7 @@ def test_the_place_in_the_queue_is_told(ui: Any, new_job: Any, place: int | None
 
 def test_the_bar_only_grows(ui: Any, new_job: Any) -> None:
     cards, before, said = ui("cards"), 0.0, set()
-    for stage in ("read", "fit", "sds", "bridge", "sample", "bake", "export"):
+    for stage in ("read", "fit", "stage1", "stage2", "sample", "bake", "export"):
         for step in range(5):
             job = new_job(phase="running", stage=stage, step=step, total=4)
             assert before <= cards.progress(job) <= 1
@@ -243,17 +243,17 @@ def test_enums_and_stages_are_the_servers(ui: Any, server: Server) -> None:
     panel = ui("panel")
     for name, key, _ in panel.ADVANCED:
         assert name in fields and (key is None or key in rows)
-    assert panel.preset_value("draft", "sds.steps", options) == options["presets"]["draft"]["sds.steps"]
-    assert panel.preset_value("standard", "sds.steps", options) == rows["sds.steps"]["default"]
-    assert panel.preset_value("standard", "sds.steps", None) is None
+    assert panel.preset_value("draft", "stage1.steps", options) == options["presets"]["draft"]["stage1.steps"]
+    assert panel.preset_value("standard", "stage1.steps", options) == rows["stage1.steps"]["default"]
+    assert panel.preset_value("standard", "stage1.steps", None) is None
 
 
 def test_a_field_that_is_left_alone_is_known(ui: Any) -> None:
     sketch = bpy.data.objects.new("sketch", bpy.data.meshes.new("sketch"))
     left_alone = ui("panel").left_alone
     assert all(left_alone(sketch.realify, name) for name, key, _ in ui("panel").ADVANCED if key)
-    sketch.realify.sds_steps, sketch.realify.texture_size = 10, "1024"
-    assert not left_alone(sketch.realify, "sds_steps") and not left_alone(sketch.realify, "texture_size")
+    sketch.realify.stage1_steps, sketch.realify.texture_size = 10, "1024"
+    assert not left_alone(sketch.realify, "stage1_steps") and not left_alone(sketch.realify, "texture_size")
 
 
 def test_a_new_seed_is_another_one(addon: ModuleType) -> None:

@@ -12,7 +12,7 @@ from tests.blender_addon.inside import sketches
 from tests.blender_addon.inside.test_run import begin
 
 SMALL = (
-    "device=cpu fit.grid=32 fit.resolution=96 fit.steps=60 render.views=1 sds.steps=6 bridge.steps=3 "
+    "device=cpu fit.grid=32 fit.resolution=96 fit.steps=60 render.views=1 stage1.steps=6 stage2.steps=3 "
     "output.texture_size=1024 output.faces=2000 checkpoint.preview_every=3"
 )
 CELL = 2 / 32 / 0.9  # of the grid, beside half the sketch's diagonal
@@ -40,7 +40,7 @@ def test_real_jobs_stand_where_their_sketches_stood(
 
     wait(look, "results", 600)
     assert [job.phase for job in jobs] == ["done"] * 3 and doomed.phase == "cancelled"
-    assert {"fit", "sds", "bridge"} <= stages
+    assert {"fit", "stage1", "stage2"} <= stages
     for sketch, box in zip(made, stood, strict=True):
         result = sketch.realify.result
         points, size = sketches.world_points(result), np.linalg.norm(np.ptp(box, axis=0))

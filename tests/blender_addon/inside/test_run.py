@@ -152,14 +152,14 @@ def test_settings_reach_the_server(server: Server, use: Any, runtime: ModuleType
     use(server)
     sketch = sketches.wedge()
     given = sketch.realify
-    given.preset, given.seed, given.keep_shape, given.sds_steps = "draft", 7, "EXACT", 12
+    given.preset, given.seed, given.keep_shape, given.stage1_steps = "draft", 7, "EXACT", 12
     given.texture_size, given.faces, given.more = "1024", 5000, "fit.grid=32 prior.dtype=float32"
     realify(sketch, "wedge steps=8")
     (job,) = runtime.desk.jobs.values()
     there = server_job(server, job.id)
     assert (there["preset"], there["seed"], there["name"]) == ("draft", 7, "wedge")
     assert there["settings"] == {
-        "geometry.lr": 0.0, "sds.steps": 12, "output.texture_size": 1024, "output.faces": 5000,
+        "geometry.lr": 0.0, "stage1.steps": 12, "output.texture_size": 1024, "output.faces": 5000,
         "fit.grid": 32, "prior.dtype": "float32",
     }  # fmt: skip
 
@@ -187,6 +187,6 @@ def test_what_the_server_offers_is_what_the_panel_offers(server: Server, use: An
     settings = {row["key"]: row for row in options["settings"]}
     sizes = [str(size) for size in settings["output.texture_size"]["choices"]]
     assert [item.identifier for item in properties["texture_size"].enum_items] == ["0", *sizes]
-    for name, key in (("sds_steps", "sds.steps"), ("bridge_steps", "bridge.steps"), ("faces", "output.faces")):
+    for name, key in (("stage1_steps", "stage1.steps"), ("stage2_steps", "stage2.steps"), ("faces", "output.faces")):
         assert properties[name].hard_max == settings[key]["range"][1]
     assert {"geometry.keep_shape", "geometry.lr", "prior.name", "backend"} <= set(settings)

@@ -135,8 +135,8 @@ def test_cancel_and_retry(client: Client) -> None:
 
 def test_what_the_server_refuses_is_told_in_its_words(client: Client, tmp_path: Path) -> None:
     sketch = client.upload(MUSHROOM, "mushroom.glb")["sha256"]
-    assert "guidence" in trouble(
-        lambda: client.submit({"sketch": sketch, "prompt": "x", "settings": {"sds.guidence": 1}}, "wrong")
+    assert "strenght" in trouble(
+        lambda: client.submit({"sketch": sketch, "prompt": "x", "settings": {"stage1.strenght": 1}}, "wrong")
     ).message
     assert trouble(lambda: client.submit({"sketch": "0" * 64, "prompt": "x"}, "unknown")).code == "unknown_sketch"
     assert trouble(lambda: client.submit({"sketch": sketch, "prompt": "x", "extra": 1}, "extra")).code == "invalid"

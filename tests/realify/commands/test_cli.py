@@ -70,8 +70,8 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 
 def test_settings_are_listed_with_a_presets_values() -> None:
     lines = realify("settings", "--preset", "draft").stdout.splitlines()
-    (line,) = [line for line in lines if line.startswith("bridge.steps ")]
-    assert line.split()[1] == str(preset("draft").bridge.steps)
+    (line,) = [line for line in lines if line.startswith("stage2.steps ")]
+    assert line.split()[1] == str(preset("draft").stage2.steps)
 
 
 @pytest.mark.parametrize(

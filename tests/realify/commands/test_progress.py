@@ -35,16 +35,16 @@ def _ticked(seconds_per_step: dict[str, float], plan: list[Stage]) -> tuple[list
 
 
 def test_time_left_is_exact_when_the_plan_is_right() -> None:
-    plan = [Stage("fit", 10, 1.0), Stage("sds", 20, 3.0), Stage("export", 1, 5.0)]
-    events, clock = _ticked({"fit": 0.5, "sds": 1.5, "export": 2.5}, plan)
+    plan = [Stage("fit", 10, 1.0), Stage("stage1", 20, 3.0), Stage("export", 1, 5.0)]
+    events, clock = _ticked({"fit": 0.5, "stage1": 1.5, "export": 2.5}, plan)
     spent = 0.0
     for event in events:
-        spent += {"fit": 0.5, "sds": 1.5, "export": 2.5}[event.stage]
+        spent += {"fit": 0.5, "stage1": 1.5, "export": 2.5}[event.stage]
         assert event.seconds_left == pytest.approx(clock.now - spent)
 
 
 def test_time_left_follows_a_stage_that_is_slower_than_planned() -> None:
-    events, _ = _ticked({"fit": 0.1, "sds": 1.0}, [Stage("fit", 10, 1.0), Stage("sds", 100, 1.0)])
+    events, _ = _ticked({"fit": 0.1, "stage1": 1.0}, [Stage("fit", 10, 1.0), Stage("stage1", 100, 1.0)])
     halfway = events[10 + 49]
     assert halfway.seconds_left == pytest.approx(50.0, rel=0.1)
     assert events[-1].seconds_left == 0.0
@@ -52,14 +52,14 @@ def test_time_left_follows_a_stage_that_is_slower_than_planned() -> None:
 
 def test_steps_before_a_resume_cost_no_time() -> None:
     clock, events = Clock(), []
-    ticker = Ticker(events.append, [Stage("fit", 10), Stage("sds", 100)], clock)
-    ticker.resume("sds", 80)
-    ticker.tick("sds", 80)
+    ticker = Ticker(events.append, [Stage("fit", 10), Stage("stage1", 100)], clock)
+    ticker.resume("stage1", 80)
+    ticker.tick("stage1", 80)
     assert events[-1].seconds_left is None
     clock.now += 2.0
-    ticker.tick("sds", 81, warnings=("a word was cut",), preview=Path("p.png"))
+    ticker.tick("stage1", 81, warnings=("a word was cut",), preview=Path("p.png"))
     assert events[-1].seconds_left == pytest.approx(19 * 2.0)
-    ticker.tick("sds", 82)
+    ticker.tick("stage1", 82)
     assert events[-1].preview == Path("p.png") and events[-1].warnings == ()
 
 
@@ -85,7 +85,7 @@ def test_plain_lines_without_a_terminal() -> None:
     text = io.StringIO()
     with ProgressView(Console(file=text)) as view:
         for step in range(1, 101):
-            view.on_event(Event("sds", step, 100, 75.0, 0.5, Path("run/preview.png")))
+            view.on_event(Event("stage1", step, 100, 75.0, 0.5, Path("run/preview.png")))
         view.on_event(Event("bake", 1, 1, warnings=("[dropped] 3 faces",)))
     assert text.getvalue().splitlines() == [
         "stage 1, score distillation: 1/100  1:15 left  loss 0.5  run/preview.png",

@@ -25,12 +25,12 @@ def told(tiny_prior: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Eve
         unet.conv_in.weight.mul_(1e6)
     unet.save_pretrained(str(folder / "unet"))
     settings = settings_of(folder, prior__dtype="float16", sample__steps=0)
-    return job(settings, tmp_path_factory.mktemp("job"), lambda event: event.stage == "bridge")
+    return job(settings, tmp_path_factory.mktemp("job"), lambda event: event.stage == "stage2")
 
 
 def test_a_prior_that_falls_back_to_float32_says_so_when_it_does(told: list[Event]) -> None:
     saying = [event for event in told if any("float32" in warning for warning in event.warnings)]
-    assert [event.stage for event in saying] == ["sds"]
+    assert [event.stage for event in saying] == ["stage1"]
 
 
 def test_what_libraries_warn_of_goes_to_the_log(

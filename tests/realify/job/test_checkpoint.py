@@ -53,7 +53,7 @@ def test_every_kind_of_value_comes_back(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     shared = torch.arange(6.0).reshape(2, 3)
     state: dict[Any, Any] = {
-        "stage": "bridge",
+        "stage": "stage2",
         "step": 120,
         "loss": 0.1,
         "nothing": None,

@@ -20,8 +20,8 @@ TINY = {
     "fit.resolution": 48,
     "fit.steps": 4,
     "render.views": 2,
-    "sds.steps": 1,
-    "bridge.steps": 1,
+    "stage1.steps": 1,
+    "stage2.steps": 1,
     "sample.steps": 2,
     "sample.views": 3,
     "sample.eta": 1,
@@ -64,7 +64,7 @@ def whole(tiny_prior: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[b
 def test_sampling_is_told_between_bridge_and_bake(whole: tuple[bytes, list[Event]]) -> None:
     events = whole[1]
     assert list(dict.fromkeys(event.stage for event in events)) == [
-        "read", "fit", "sds", "bridge", "sample", "bake", "export",
+        "read", "fit", "stage1", "stage2", "sample", "bake", "export",
     ]  # fmt: skip
     told = [event for event in events if event.stage == "sample"]
     assert [(event.step, event.total) for event in told] == [(0, 2), (1, 2), (2, 2)]
@@ -86,7 +86,7 @@ def test_stopped_and_resumed_is_the_same_mesh(
         assert checkpoint is not None and (checkpoint["stage"], checkpoint["step"]) == ("sample", step)
     told.append(job(settings, tmp_path))
     for events in told[1:]:
-        assert not {"fit", "sds", "bridge"} & {event.stage for event in events}
+        assert not {"fit", "stage1", "stage2"} & {event.stage for event in events}
     assert (tmp_path / "result.glb").read_bytes() == whole[0]
 
 
@@ -94,6 +94,6 @@ def test_stopped_and_resumed_is_the_same_mesh(
 def test_no_steps_are_no_stage(steps: int | None, tiny_prior: Path, tmp_path: Path) -> None:
     """As before there was one; the tiny prior's own is none, too."""
     events = job(settings_of(tiny_prior, sample__steps=steps), tmp_path, lambda event: event.stage == "bake")
-    assert list(dict.fromkeys(event.stage for event in events)) == ["read", "fit", "sds", "bridge", "bake"]
+    assert list(dict.fromkeys(event.stage for event in events)) == ["read", "fit", "stage1", "stage2", "bake"]
     checkpoint = load_checkpoint(tmp_path)
-    assert checkpoint is not None and checkpoint["stage"] == "bridge"
+    assert checkpoint is not None and checkpoint["stage"] == "stage2"

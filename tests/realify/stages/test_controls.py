@@ -58,9 +58,10 @@ def load(folders: Folders, *kinds: ControlKind, scale: float = 1.0) -> tuple[Dif
     return prior, PromptTable(prior, "a red apple")
 
 
-def moved(prior: Prior, prompts: PromptTable, name: str = "sds", **settings: Any) -> Body:
+def moved(prior: Prior, prompts: PromptTable, name: str = "stage1", **settings: Any) -> Body:
     body = ball_body()
-    stage(name, body, prior, prompts, small_settings(sds__steps=3, bridge__steps=3, **settings)).run(lambda loss: None)
+    small = small_settings(stage1__steps=3, stage2__steps=3, **settings)
+    stage(name, body, prior, prompts, small).run(lambda loss: None)
     return body
 
 
@@ -82,7 +83,7 @@ def test_every_prompt_comes_with_the_pictures_of_its_shots(kinds: tuple[ControlK
         assert embeds.controls is not None and torch.equal(embeds.controls, wanted)
 
 
-@pytest.mark.parametrize("name", ["sds", "bridge"])
+@pytest.mark.parametrize("name", ["stage1", "stage2"])
 @pytest.mark.parametrize("kinds", [("depth",), ("depth", "color"), ("guide",)])
 def test_a_stage_moves_the_body(kinds: tuple[ControlKind, ...], name: str, folders: Folders) -> None:
     before, body = ball_body(), moved(*load(folders, *kinds), name)
@@ -138,7 +139,7 @@ class CountingRasterizer(NumbaRasterizer):
 
 def count_rasterised(prior: Prior, prompts: PromptTable) -> int:
     renderer = CountingRasterizer()
-    job = stage("sds", ball_body(), prior, prompts, small_settings(sds__steps=3, geometry__keep_shape=0))
+    job = stage("stage1", ball_body(), prior, prompts, small_settings(stage1__steps=3, geometry__keep_shape=0))
     job.renderer = renderer
     job.run(lambda loss: None)
     return renderer.count

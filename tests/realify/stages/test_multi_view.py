@@ -117,7 +117,8 @@ class Witness:
 
 def test_the_prior_is_told_the_cameras_of_its_pictures(mvdream: tuple[MVDream, PromptTable]) -> None:
     rule = Witness()
-    begun = stage("sds", ball_body(), *mvdream, small_settings(render__views=8), StagePlan("sds", 2, rule, ALWAYS))
+    plan = StagePlan("stage1", 2, rule, ALWAYS)
+    begun = stage("stage1", ball_body(), *mvdream, small_settings(render__views=8), plan)
     looked: list[list[View]] = []
     begun.run(lambda loss: looked.append(begun.looking))
     assert begun.size == 32 and begun.picture_size == 64  # four views on a picture of the prior's size
@@ -132,10 +133,10 @@ def test_the_prior_is_told_the_cameras_of_its_pictures(mvdream: tuple[MVDream, P
     assert rule.seen[0][1].tolist() != rule.seen[1][1].tolist()
 
 
-@pytest.mark.parametrize("name", ["sds", "bridge"])
+@pytest.mark.parametrize("name", ["stage1", "stage2"])
 def test_a_stage_moves_the_body(name: str, mvdream: tuple[DiffusersPrior, PromptTable]) -> None:
     body, before = ball_body(), ball_body()
-    settings = small_settings(render__views=4, sds__steps=3, bridge__steps=3)
+    settings = small_settings(render__views=4, stage1__steps=3, stage2__steps=3)
     begun = stage(name, body, *mvdream, settings)
     pulls: list[float] = []
     begun.run(lambda loss: pulls.append(begun.pull))
@@ -157,7 +158,7 @@ def test_a_picture_that_breaks_names_its_four_views(
         return noise
 
     monkeypatch.setattr(prior, "predict_noise", broken)
-    begun = stage("sds", ball_body(), prior, prompts, small_settings(render__views=8))
+    begun = stage("stage1", ball_body(), prior, prompts, small_settings(render__views=8))
     with pytest.raises(NonFiniteError) as caught:
         begun.run(lambda loss: None)
     assert caught.value.message.count("azimuth") == 4

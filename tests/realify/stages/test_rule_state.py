@@ -28,7 +28,7 @@ class Halted(Exception):
 
 
 def begin(prior: Prior, prompts: PromptTable, settings: Settings, body: Body) -> StageRun:
-    return stage("sds", body, prior, prompts, settings, StagePlan("sds", STEPS, VSD(), ALWAYS))
+    return stage("stage1", body, prior, prompts, settings, StagePlan("stage1", STEPS, VSD(), ALWAYS))
 
 
 def check_resume(prior: Prior, prompts: PromptTable, folder: Path) -> None:
@@ -68,6 +68,6 @@ def test_the_embedded_priors_lora_goes_on_from_the_checkpoint(tmp_path: Path) ->
 
 def test_rules_that_learn_nothing_leave_no_state() -> None:
     prior = red_prior()
-    begun = stage("sds", ball_body(), prior, PromptTable(prior, "a red ball"), small_settings(sds__steps=1))
+    begun = stage("stage1", ball_body(), prior, PromptTable(prior, "a red ball"), small_settings(stage1__steps=1))
     begun.run(lambda loss: None)
     assert "rule" not in begun.state()

@@ -70,13 +70,13 @@ def run(name: str, prior: Prior, prompts: PromptTable, settings: Settings) -> Bo
 
 
 def test_the_plan_is_the_papers_where_nobody_says_otherwise() -> None:
-    sds, bridge = plan_stages(Settings(), RuleDefaults())
-    assert (sds.name, sds.steps, bridge.name, bridge.steps) == ("sds", 2000, "bridge", 500)
-    assert sds.rule == SDS(100.0, weighting="sigma_squared") and bridge.rule == Bridge(1.0, weighting="uniform")
-    assert sds.timesteps == TimestepSchedule(TimestepRange(0.02, 0.98), TimestepRange(0.02, 0.5), 0.2)
-    steady = TimestepRange(0.02, 0.5)
-    assert bridge.timesteps == TimestepSchedule(steady, steady, 0.0)
-    assert sds.lr_scale == 1.0
+    first, second = plan_stages(Settings(), RuleDefaults())
+    assert (first.name, first.steps, second.name, second.steps) == ("stage1", 2000, "stage2", 500)
+    assert first.rule == SDS(100.0, weighting="sigma_squared") and second.rule == Bridge(1.0, weighting="uniform")
+    drawn = TimestepRange(0.02, 0.98), TimestepRange(0.02, 0.5)
+    assert first.timesteps == TimestepSchedule(*drawn, 0.2)
+    assert second.timesteps == TimestepSchedule(*drawn, 0.0)
+    assert first.lr_scale == second.lr_scale == 1.0
 
 
 def test_the_prior_decides_before_the_paper_and_the_settings_before_the_prior() -> None:
@@ -85,39 +85,44 @@ def test_the_prior_decides_before_the_paper_and_the_settings_before_the_prior() 
         bridge_lr_scale=0.4,
         sds_timesteps=TimestepSchedule(TimestepRange(0.1, 0.9), TimestepRange(0.1, 0.6), 0.5),
     )
-    sds, bridge = plan_stages(Settings(), own)
-    assert sds.rule == SDS(20.0) and bridge.lr_scale == 0.4 and sds.timesteps == own.sds_timesteps
-    changes = {"sds.guidance_scale": 7, "sds.t_max_late": 0.3, "sds.late_from": 0.25, "bridge.weight": 3}
-    changes |= {"bridge.t_max": 0.8, "bridge.lr_scale": 0.7}
-    sds, bridge = plan_stages(apply(Settings(), changes), own)
-    assert sds.rule == SDS(7.0) and bridge.rule == Bridge(3.0) and bridge.lr_scale == 0.7
-    assert sds.timesteps == TimestepSchedule(TimestepRange(0.1, 0.9), TimestepRange(0.1, 0.3), 0.25)
-    steady = TimestepRange(0.02, 0.8)
-    assert bridge.timesteps == TimestepSchedule(steady, steady, 0.0)
+    first, second = plan_stages(Settings(), own)
+    assert first.rule == SDS(20.0) and second.lr_scale == 0.4 and first.timesteps == own.sds_timesteps
+    changes = {"stage1.strength": 7, "stage1.t_max_late": 0.3, "stage1.late_from": 0.25, "stage1.lr_scale": 2}
+    changes |= {"stage2.strength": 3, "stage2.t_max": 0.8, "stage2.lr_scale": 0.7}
+    first, second = plan_stages(apply(Settings(), changes), own)
+    assert first.rule == SDS(7.0) and second.rule == Bridge(3.0) and (first.lr_scale, second.lr_scale) == (2, 0.7)
+    assert first.timesteps == TimestepSchedule(TimestepRange(0.1, 0.9), TimestepRange(0.1, 0.3), 0.25)
+    whole = TimestepRange(0.02, 0.8)  # a stage without a beginning of its own has one t_max
+    assert second.timesteps == TimestepSchedule(whole, whole, 0.0)
+
+
+def test_a_t_max_below_the_priors_later_one_holds_later_too() -> None:
+    first, _ = plan_stages(apply(Settings(), {"stage1.t_max": 0.4}), RuleDefaults())
+    assert first.timesteps == TimestepSchedule(TimestepRange(0.02, 0.4), TimestepRange(0.02, 0.4), 0.2)
 
 
 def test_a_setting_that_crosses_the_priors_own_is_told() -> None:
-    with pytest.raises(SettingsError, match=r"sds\.t_min is 0\.7, sds\.t_max_late is 0\.5"):
-        plan_stages(apply(Settings(), {"sds.t_min": 0.7}), RuleDefaults())
+    with pytest.raises(SettingsError, match=r"stage1\.t_min is 0\.7, stage1\.t_max_late is 0\.5"):
+        plan_stages(apply(Settings(), {"stage1.t_min": 0.7}), RuleDefaults())
 
 
 def test_either_stage_takes_any_rule_that_needs_no_picture_to_edit() -> None:
     assert [name for name, entry in RULES.items() if not entry.edits] == sorted(SETTINGS_RULES, key=list(RULES).index)
-    changes = {"sds.rule": "csd", "sds.guidance_scale": 15, "bridge.rule": "sdi"}
+    changes = {"stage1.rule": "csd", "stage1.strength": 15, "stage2.rule": "sdi"}
     first, second = plan_stages(apply(Settings(), changes), RuleDefaults())
-    assert first.rule == CSD(w1=15.0) and first.name == "sds"
+    assert first.rule == CSD(w1=15.0) and first.name == "stage1"
     assert second.rule == SDI() and second.timesteps == AnnealedTimesteps(0.98, 0.25)
     with pytest.raises(SettingsError, match="one of sds, bridge, nfsd"):
-        apply(Settings(), {"sds.rule": "dds"})
+        apply(Settings(), {"stage1.rule": "dds"})
 
 
 @pytest.mark.parametrize("rule", [name for name, entry in RULES.items() if not entry.edits])
 def test_every_rule_moves_a_body_towards_the_prompt(rule: str) -> None:
     """Red is asked for; the described source differs from it by its darkness alone."""
     prior = red_prior()
-    settings = small_settings(sds__steps=12, sds__rule=rule, geometry__lr=0.0, color__keep=0.0)
+    settings = small_settings(stage1__steps=12, stage1__rule=rule, geometry__lr=0.0, color__keep=0.0)
     before = ball_body()
-    after = run("sds", prior, PromptTable(prior, "a red ball"), settings)
+    after = run("stage1", prior, PromptTable(prior, "a red ball"), settings)
     change = (colors(after, points_of(after)) - colors(before, points_of(before))).mean(0)
     if rule in ("bridge", "full-path"):
         assert change.min() > 0.01
@@ -158,9 +163,9 @@ class Recorder:
 def test_a_stage_draws_the_planned_timesteps(gaussian: tuple[GaussianPrior, PromptTable]) -> None:
     rule = Recorder()
     schedule = TimestepSchedule(TimestepRange(0.6, 0.9), TimestepRange(0.1, 0.3), 0.2)
-    plan = StagePlan("sds", 40, rule, schedule)
+    plan = StagePlan("stage1", 40, rule, schedule)
     body = ball_body()
-    stage("sds", body, *gaussian, small_settings(render__views=4), plan).run(nothing)
+    stage("stage1", body, *gaussian, small_settings(render__views=4), plan).run(nothing)
     assert rule.progress == [step / 40 for step in range(40)]
     drawn = torch.stack(rule.timesteps)
     assert drawn.shape == (40, 4)
@@ -175,30 +180,30 @@ def test_a_stage_draws_the_planned_timesteps(gaussian: tuple[GaussianPrior, Prom
 # --- with the closed-form prior -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["sds", "bridge"])
+@pytest.mark.parametrize("name", ["stage1", "stage2"])
 def test_the_body_becomes_what_the_prior_knows(name: str, gaussian: tuple[GaussianPrior, PromptTable]) -> None:
     """The pictures the prior knows are red all over; the ball's colour goes there, from grey."""
-    settings = small_settings(color__lr=0.05, color__keep=0, sds__steps=25, bridge__steps=25)
+    settings = small_settings(color__lr=0.05, color__keep=0, stage1__steps=25, stage2__steps=25)
     before, body = ball_body(), run(name, *gaussian, settings)
     change = (colors(body, points_of(before)) - colors(before, points_of(before))).mean(0)
-    if name == "sds":
+    if name == "stage1":
         assert change[0] > 0.05 and change[1] < -0.05 and change[2] < -0.05
     else:  # away from the source's darker red, whatever it starts from
         assert (change > 0.03).all()
 
 
 def test_frozen_geometry_does_not_move_by_a_bit(gaussian: tuple[GaussianPrior, PromptTable]) -> None:
-    body = run("sds", *gaussian, small_settings(geometry__lr=0, sds__steps=4))
+    body = run("stage1", *gaussian, small_settings(geometry__lr=0, stage1__steps=4))
     fresh = ball_body()
     assert torch.equal(body.shape.sdf.values, fresh.shape.sdf.values)
     assert not torch.equal(body.material.grid.features, fresh.material.grid.features)
-    moved = run("sds", *gaussian, small_settings(sds__steps=4))
+    moved = run("stage1", *gaussian, small_settings(stage1__steps=4))
     assert not torch.equal(moved.shape.sdf.values, fresh.shape.sdf.values)
 
 
 def test_one_seed_gives_one_result(gaussian: tuple[GaussianPrior, PromptTable]) -> None:
     one, again, other = (
-        run("sds", *gaussian, small_settings(sds__steps=4, seed=seed)).state_dict() for seed in (1, 1, 2)
+        run("stage1", *gaussian, small_settings(stage1__steps=4, seed=seed)).state_dict() for seed in (1, 1, 2)
     )
     assert all(torch.equal(one[name], again[name]) for name in one)
     assert not torch.equal(one["shape.sdf.values"], other["shape.sdf.values"])
@@ -209,9 +214,9 @@ class Halted(Exception):
 
 
 def test_a_stage_goes_on_from_its_state(gaussian: tuple[GaussianPrior, PromptTable]) -> None:
-    settings = small_settings(sds__steps=8, geometry__every=2)
-    whole = run("sds", *gaussian, settings)
-    begun = stage("sds", ball_body(), *gaussian, settings)
+    settings = small_settings(stage1__steps=8, geometry__every=2)
+    whole = run("stage1", *gaussian, settings)
+    begun = stage("stage1", ball_body(), *gaussian, settings)
     states = []
 
     def halt(loss: float) -> None:
@@ -225,7 +230,7 @@ def test_a_stage_goes_on_from_its_state(gaussian: tuple[GaussianPrior, PromptTab
     assert [state["step"] for state in states] == [2, 4]
     state = states[-1]
     body = Body.from_state({k: v.clone() for k, v in state["body"].items()}, begun.body.shape.extractor, "cpu")
-    resumed = stage("sds", body, *gaussian, settings)
+    resumed = stage("stage1", body, *gaussian, settings)
     resumed.restore(state)
     assert resumed.step == 4
     resumed.run(nothing)
@@ -247,12 +252,12 @@ class BrokenPrior(GaussianPrior):
         return noise
 
 
-@pytest.mark.parametrize("name", ["sds", "bridge"])
+@pytest.mark.parametrize("name", ["stage1", "stage2"])
 def test_a_number_that_is_none_stops_with_stage_step_and_view(name: str) -> None:
     sound = red_prior()
     prior = BrokenPrior(sound.mean_of, sound.std, sound.schedule)
     prompts = PromptTable(prior, "a red ball")
-    settings = small_settings(sds__steps=6, bridge__steps=6, render__views=3)
+    settings = small_settings(stage1__steps=6, stage2__steps=6, render__views=3)
     begun = stage(name, ball_body(), prior, prompts, settings)
     states: list[Tensor] = []
     with pytest.raises(NonFiniteError) as caught:
@@ -273,16 +278,18 @@ def test_keep_shape_holds_the_outline(gaussian: tuple[GaussianPrior, PromptTable
     sketch = Sketch(ball(4, RADIUS), torch.eye(4).double().numpy(), 0.1, (), "ball")
     shares = []
     for keep in (0, 100):
-        settings = small_settings(sds__steps=25, geometry__lr=0.03, geometry__keep_shape=keep, geometry__laplacian=0.01)
-        shares.append(silhouette_iou(run("sds", *gaussian, settings).mesh(), sketch, RENDERER))
+        settings = small_settings(
+            stage1__steps=25, geometry__lr=0.03, geometry__keep_shape=keep, geometry__laplacian=0.01
+        )
+        shares.append(silhouette_iou(run("stage1", *gaussian, settings).mesh(), sketch, RENDERER))
     assert shares[1] > shares[0] + 0.05 and shares[1] > 0.9, shares
 
 
 def test_keep_colors_holds_to_the_sketch(gaussian: tuple[GaussianPrior, PromptTable]) -> None:
     drift = []
     for keep in (0, 100):
-        settings = small_settings(sds__steps=25, color__lr=0.05, color__keep=keep)
-        body = run("sds", *gaussian, settings)
+        settings = small_settings(stage1__steps=25, color__lr=0.05, color__keep=keep)
+        body = run("stage1", *gaussian, settings)
         drift.append(float((colors(body, points_of(body)) - 0.5).abs().max(1).values.mean()))
     assert drift[1] < 0.7 * drift[0], drift
     assert RED[0] - 0.5 > 0.3  # what there is to drift towards
@@ -294,7 +301,7 @@ def test_keep_colors_holds_to_the_sketch(gaussian: tuple[GaussianPrior, PromptTa
 def test_the_embedded_prior_colours_a_body(embedded: tuple[DiffusersPrior, PromptTable]) -> None:
     """An apple that is asked to be red gets redder, in the first stage already."""
     before = ball_body()
-    body = run("sds", *embedded, small_settings(sds__steps=16, geometry__lr=0, color__keep=0))
+    body = run("stage1", *embedded, small_settings(stage1__steps=16, geometry__lr=0, color__keep=0))
     change = (colors(body, points_of(before)) - colors(before, points_of(before))).mean(0)
     assert change[0] - change[1] > 0.02 and change[0] - change[2] > 0.02, change
     assert torch.equal(body.shape.sdf.values, before.shape.sdf.values)
@@ -317,8 +324,8 @@ def test_the_switch_keeps_the_size_of_the_colours_updates(
     embedded: tuple[DiffusersPrior, PromptTable],
 ) -> None:
     """Within a factor of three, though the gradient drops several times over: moments are reset there."""
-    settings = small_settings(sds__steps=24, bridge__steps=12, geometry__lr=0)
+    settings = small_settings(stage1__steps=24, stage2__steps=12, geometry__lr=0)
     body = ball_body()
-    before, after = (measured(name, body, *embedded, settings) for name in ("sds", "bridge"))
+    before, after = (measured(name, body, *embedded, settings) for name in ("stage1", "stage2"))
     update, pull = after.mean(0) / before[12:].mean(0)
     assert 1 / 3 < update < 3 and pull < 1 / 4, (update, pull)

@@ -107,7 +107,7 @@ def test_a_manifest_with_a_server_of_its_own(tmp_path: Path, monkeypatch: pytest
     put(tmp_path / "a" / "cup.obj", obj())
     put(tmp_path / "b" / "cup.obj", obj(2.0))
     lines = [
-        "sketch,prompt,preset,sds.steps,priority",
+        "sketch,prompt,preset,stage1.steps,priority",
         f"a/cup.obj,one {FAST} fail-at=3 attempts=1,draft,7,",
         f"b/cup.obj,two {FAST},,,5",
     ]
@@ -171,7 +171,7 @@ def test_stopped_in_the_middle_it_goes_on_from_the_checkpoint(tmp_path: Path, nu
         (lambda base: base, "holds no sketches"),
         (lambda base: _written(base / "list.txt", "x"), "neither a folder nor a manifest"),
         (lambda base: _written(base / "list.csv", "sketch\nmissing.glb\n"), "line 2: There is no file missing.glb"),
-        (lambda base: _written(base / "list.csv", "sketch,sds.step\na.glb,1\n"), "Did you mean sds.steps"),
+        (lambda base: _written(base / "list.csv", "sketch,stage1.step\na.glb,1\n"), "Did you mean stage1.steps"),
     ],
 )
 def test_mistakes(tmp_path: Path, make, said: str) -> None:

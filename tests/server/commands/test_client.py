@@ -58,10 +58,10 @@ def test_from_a_sketch_to_a_file(server: Server, client: Client, tmp_path: Path)
     assert upload.name == "mushroom.glb" and upload.faces > 0
     assert client.upload(MUSHROOM) == upload
     job, same = (
-        client.submit(upload.sha256, "a mushroom steps=12 pause=0", seed=3, settings={"sds.steps": 5}, key="once")
+        client.submit(upload.sha256, "a mushroom steps=12 pause=0", seed=3, settings={"stage1.steps": 5}, key="once")
         for _ in range(2)
     )
-    assert (job.id, job.seed, job.settings) == (same.id, 3, {"sds.steps": 5})
+    assert (job.id, job.seed, job.settings) == (same.id, 3, {"stage1.steps": 5})
     events = [event for event in client.events(job.id, until_end=True) if event is not None]
     assert [event.state for event in events if event.kind == "state"] == ["queued", "running", "done"]
     assert [event.id for event in events] == sorted({event.id for event in events})
@@ -176,10 +176,11 @@ def test_a_server_with_a_certificate_of_its_own(tmp_path: Path) -> None:
 def test_submit_waits_and_saves(server: Server, tmp_path: Path) -> None:
     out = tmp_path / "out.glb"
     told = command(client_commands.submit, server, MUSHROOM, "-p", "steps=8 pause=0 warn=careful", "-o", out, "--json",
-                   "--seed", 4, "--set", "sds.steps=7", "--preset", "draft", "--name", "Pilz")  # fmt: skip
+                   "--seed", 4, "--set", "stage1.steps=7", "--preset", "draft", "--name", "Pilz")  # fmt: skip
     assert told.exit_code == 0, told.output
     job = Job.model_validate_json(told.stdout.splitlines()[-1])
-    assert (job.name, job.seed, job.preset, job.settings, job.state) == ("Pilz", 4, "draft", {"sds.steps": 7}, "done")
+    assert (job.name, job.seed, job.preset, job.state) == ("Pilz", 4, "draft", "done")
+    assert job.settings == {"stage1.steps": 7}
     assert "warning: careful" in told.stderr and f"wrote {out}" in told.stderr
     assert glb_extras(out.read_bytes())["prompt"] == job.prompt
 
@@ -206,7 +207,7 @@ def test_submit_jobs_watch_get_cancel_retry(server: Server, tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("words", [
-    ("missing.glb", "-p", "x"), (MUSHROOM, "-p", "x", "--set", "sds.step=3"), (MUSHROOM, "-p", "x", "--set", "sds"),
+    ("missing.glb", "-p", "x"), (MUSHROOM, "-p", "x", "--set", "stage1.step=3"), (MUSHROOM, "-p", "x", "--set", "sds"),
     (MUSHROOM, "-p", "x", "--preset", "best"), (MUSHROOM, "-p", " "),
 ])  # fmt: skip
 def test_mistakes_are_told_in_two_lines(server: Server, words: tuple[object, ...]) -> None:

@@ -42,7 +42,7 @@ def test_a_job_is_done_and_its_folder_holds_the_artefacts_alone(tmp_path: Path) 
             assert json.loads((folder / "settings.json").read_text()) == {"output.turntable": True}
             told = shop.store.read(events.after, 0, job)
             stages = [event.stage for event in told if event.kind == "progress"]
-            assert list(dict.fromkeys(stages)) == ["read", "fit", "sds", "bridge", "sample", "bake", "export"]
+            assert list(dict.fromkeys(stages)) == ["read", "fit", "stage1", "stage2", "sample", "bake", "export"]
             assert [event.state for event in told if event.kind == "state"] == ["queued", "running", "done"]
 
     asyncio.run(main())
@@ -53,7 +53,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_the_steps_since_its_che
         async with workshop(tmp_path) as shop:
             prompt = "steps=60 pause=.02 checkpoint-every=4"
             job = await shop.add(prompt)
-            await shop.runs_at(job, "sds")
+            await shop.runs_at(job, "stage1")
             os.kill(shop.worker_pid(), signal.SIGKILL)
             row = await shop.reaches(job, "done", "dead", "failed")
             assert row.state == "done" and row.attempt == 2 and row.strikes == 0
@@ -121,7 +121,7 @@ def test_the_jobs_own_fault_fails_it_at_once_and_a_retry_goes_on(fault: str, tmp
 
 @pytest.mark.parametrize(
     ("prompt", "stage", "same_worker"),
-    [("steps=5000", "read", True), ("hang-at=12", "sds", True), ("deaf-at=12", "sds", False)],
+    [("steps=5000", "read", True), ("hang-at=12", "stage1", True), ("deaf-at=12", "stage1", False)],
 )
 def test_cancel_ends_a_job_that_works_hangs_or_does_not_answer(
     prompt: str, stage: str, same_worker: bool, tmp_path: Path
@@ -161,7 +161,7 @@ def test_a_stop_of_the_server_is_no_strike_and_the_next_one_goes_on(tmp_path: Pa
         async with workshop(tmp_path) as shop:
             running = await shop.add(prompt)
             hanging = await shop.add("deaf-at=1 attempts=1")
-            await shop.runs_at(running, "sds")
+            await shop.runs_at(running, "stage1")
             pid = shop.worker_pid()
         return running, hanging, pid
 
@@ -235,7 +235,7 @@ def test_progress_is_thinned_out_but_no_stage_is_left_out(tmp_path: Path) -> Non
             job = await shop.add("steps=400 pause=.002 checkpoint-every=0")
             await shop.reaches(job, "done")
             told = [event for event in shop.store.read(events.after, 0, job, limit=2000) if event.kind == "progress"]
-            assert {event.stage for event in told} == {"read", "fit", "sds", "bridge", "sample", "bake", "export"}
+            assert {event.stage for event in told} == {"read", "fit", "stage1", "stage2", "sample", "bake", "export"}
             assert len(told) < 100
             assert [(event.step, event.total) for event in told][-1] == (told[-1].total, told[-1].total)
 

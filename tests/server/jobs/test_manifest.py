@@ -17,12 +17,12 @@ def errors_of(text: str, kind: str = "csv", **options: object) -> list[str]:
 
 def test_a_csv_line_becomes_a_job_with_typed_settings() -> None:
     text = (
-        "sketch,prompt,preset,seed,name,priority,sds.steps,output.turntable,sds.t_min\n"
+        "sketch,prompt,preset,seed,name,priority,stage1.steps,output.turntable,stage1.t_min\n"
         'a.glb,"a red, round apple",draft,7,apple,5,1e2,yes,none\n'
         "\n"
         "b/c.ply, a mug ,,,,,,,\n"
     )
-    settings = {"sds.steps": 100, "output.turntable": True, "sds.t_min": None}
+    settings = {"stage1.steps": 100, "output.turntable": True, "stage1.t_min": None}
     assert parse_manifest(text, "csv") == [
         Line(2, "a.glb", "a red, round apple", "draft", 7, "apple", 5, settings),
         Line(4, "b/c.ply", "a mug"),
@@ -31,13 +31,13 @@ def test_a_csv_line_becomes_a_job_with_typed_settings() -> None:
 
 def test_json_lines_take_the_same_keys_flat_or_under_settings() -> None:
     rows = [
-        {"sketch": "a.glb", "prompt": "an apple", "sds.steps": 10, "seed": 3, "name": None},
-        {"sketch": "b.glb", "prompt": "ein Äpfel", "settings": {"sds.steps": 20}},
+        {"sketch": "a.glb", "prompt": "an apple", "stage1.steps": 10, "seed": 3, "name": None},
+        {"sketch": "b.glb", "prompt": "ein Äpfel", "settings": {"stage1.steps": 20}},
     ]
     text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     assert parse_manifest(text, "jsonl") == [
-        Line(1, "a.glb", "an apple", seed=3, settings={"sds.steps": 10}),
-        Line(2, "b.glb", "ein Äpfel", settings={"sds.steps": 20}),
+        Line(1, "a.glb", "an apple", seed=3, settings={"stage1.steps": 10}),
+        Line(2, "b.glb", "ein Äpfel", settings={"stage1.steps": 20}),
     ]
 
 
@@ -57,7 +57,7 @@ def test_a_cell_over_two_lines_keeps_the_numbers_right() -> None:
 
 def test_every_wrong_line_is_named_at_once() -> None:
     text = (
-        "sketch,prompt,preset,seed,priority,sds.steps,sds.t_min,sds.t_max\n"
+        "sketch,prompt,preset,seed,priority,stage1.steps,stage1.t_min,stage1.t_max\n"
         "a.glb,fine,,,,,,\n"
         ",no sketch,,,,,,\n"
         "b.glb,x,fastest,,,,,\n"
@@ -77,15 +77,15 @@ def test_every_wrong_line_is_named_at_once() -> None:
 
 def test_an_unknown_column_names_the_nearest() -> None:
     assert errors_of("sketch,promt\na.glb,x\n") == ["line 1: There is no column 'promt'. Did you mean prompt?"]
-    assert "sds.steps" in errors_of('{"sketch": "a", "prompt": "x", "sds.step": 1}', "jsonl")[0]
+    assert "stage1.steps" in errors_of('{"sketch": "a", "prompt": "x", "stage1.step": 1}', "jsonl")[0]
     assert errors_of("prompt\nx\n") == ["line 1: There is no column 'sketch'."]
     assert errors_of("sketch,prompt,prompt\na,b,c\n") == ["line 1: The column 'prompt' is there twice."]
 
 
 @pytest.mark.parametrize("line", [
-    "{", "[]", "3", '{"sketch": 3, "prompt": "x"}', '{"sketch": "a", "prompt": "x", "sds.steps": NaN}',
+    "{", "[]", "3", '{"sketch": 3, "prompt": "x"}', '{"sketch": "a", "prompt": "x", "stage1.steps": NaN}',
     '{"sketch": "a", "prompt": "x", "settings": []}', '{"sketch": "a", "prompt": "x", "priority": [1]}',
-    '{"sketch": "a", "prompt": "x", "sds.steps": 1, "settings": {"sds.steps": 2}}', "[" * 100_000,
+    '{"sketch": "a", "prompt": "x", "stage1.steps": 1, "settings": {"stage1.steps": 2}}', "[" * 100_000,
     '{"sketch": "a", "prompt": "\\ud800"}', '{"sketch": "a", "prompt": "a\\u0000b"}',
     '{"sketch": "a", "prompt": "x", "seed": -1}', '{"sketch": "a", "prompt": "x", "name": "' + "n" * 201 + '"}',
 ])  # fmt: skip

@@ -217,7 +217,7 @@ def test_lists_are_paged_and_filtered(server: Server) -> None:
 def test_options_are_what_settings_py_says(server: Server) -> None:
     options = Options(**server.http.get("/v1/options").json())
     assert {row.key: row.default for row in options.settings} == {row.key: row.value for row in describe()}
-    assert options.presets["standard"] == {} and options.presets["draft"]["sds.steps"] == 320
+    assert options.presets["standard"] == {} and options.presets["draft"]["stage1.steps"] == 320
     assert (options.priors[0].name, options.priors[0].ready) == ("embedded", True)
     assert options.backends == ["auto", "numba", "torch", "nvdiffrast"]
     assert options.formats == [".glb", ".ply", ".stl", ".obj", ".zip"]
@@ -234,7 +234,7 @@ def test_what_the_server_shows_of_itself(server: Server) -> None:
     assert worker["state"] in ("warm", "busy") and worker["pid"]
 
     measures = server.http.get("/metrics").text
-    assert 'realify_jobs{state="done"}' in measures and 'realify_stage_seconds_count{stage="sds"}' in measures
+    assert 'realify_jobs{state="done"}' in measures and 'realify_stage_seconds_count{stage="stage1"}' in measures
     assert "realify_submit_seconds_count" in measures and "realify_disk_free_bytes" in measures
     page = server.http.get("/docs")
     assert page.headers["content-type"].startswith("text/html")

@@ -21,7 +21,7 @@ SKETCH = "5a" * 32
 
 def new_row(prompt: str = "a mushroom", priority: int = 0, sketch: str = SKETCH) -> NewRow:
     """A job to hand in."""
-    return NewRow(sketch, "mushroom", prompt, "standard", 7, {"sds.steps": 5}, {"sds": {"steps": 5}}, priority)
+    return NewRow(sketch, "mushroom", prompt, "standard", 7, {"stage1.steps": 5}, {"stage1": {"steps": 5}}, priority)
 
 
 def upload_row(sha256: str = SKETCH, created: float | None = None) -> UploadRow:

@@ -40,7 +40,7 @@ def test_a_job_comes_back_as_it_was_given(case: Case) -> None:
     row = case.add("a red mushroom \N{MUSHROOM}", priority=3)
     assert case.read(jobs.get, row.id) == row
     assert (row.state, row.prompt, row.priority) == ("queued", "a red mushroom \N{MUSHROOM}", 3)
-    assert (row.sketch, row.seed, row.settings) == (SKETCH, 7, {"sds.steps": 5})
+    assert (row.sketch, row.seed, row.settings) == (SKETCH, 7, {"stage1.steps": 5})
     assert (row.attempt, row.strikes, row.error, row.warnings) == (0, 0, None, [])
     assert case.read(jobs.get, "0" * 26) is None
 

@@ -88,7 +88,7 @@ def test_a_stop_hits_its_own_attempt_alone(worker: Worker, tmp_path: Path) -> No
     worker.send(type="run", order=order_to_dict(order(tmp_path, "steps=40 hang-at=30", attempt=2)))
     worker.send(type="stop", job_id="j1", attempt=1, tear_after=0.0)
     worker.send(type="stop", job_id="j2", attempt=2, tear_after=0.0)
-    while worker.hear("event")["stage"] != "sds":
+    while worker.hear("event")["stage"] != "stage1":
         continue
     worker.send(type="stop", job_id="j1", attempt=2, tear_after=None)
     assert worker.hear("ended")["ending"] == "stopped"

@@ -12,7 +12,7 @@ from hand import Wait, until
 from mathutils import Euler
 
 PROMPT = "a photo of a red mushroom"
-QUICK = "fit.steps=100 sds.steps=60 bridge.steps=20"  # so that two cores without a GPU are done in minutes
+QUICK = "fit.steps=100 stage1.steps=60 stage2.steps=20"  # so that two cores without a GPU are done in minutes
 WORK_SECONDS = 1200.0
 
 
@@ -76,7 +76,7 @@ def one_result(stage: Any) -> Wait:
     yield from hand.push("realify.run")
     assert len(desk.jobs) == 1, f"the click on Realify made {len(desk.jobs)} jobs"
     job = next(iter(desk.jobs.values()))
-    yield from until(lambda: job.stage == "sds" and job.preview, "first stage with a preview", WORK_SECONDS)
+    yield from until(lambda: job.stage == "stage1" and job.preview, "first stage with a preview", WORK_SECONDS)
     yield 2.0  # in which it comes
     yield from stage.picture("running")
     yield from until(lambda: job.phase == "done" or job.trouble, "result", WORK_SECONDS)
@@ -124,7 +124,7 @@ def undo_and_redo(stage: Any) -> Wait:
 def cancel_one(stage: Any) -> Wait:
     """A second job of the same sketch, longer, whose Cancel is clicked while it works."""
     stage.hand.area().spaces.active.shading.type = "SOLID"
-    stage.module("scene.subject").subject(bpy.context).realify.more = "sds.steps=2000"
+    stage.module("scene.subject").subject(bpy.context).realify.more = "stage1.steps=2000"
     yield from stage.hand.push("realify.run")
     first, job = stage.desk.jobs.values()
     stage.told["members"] = [len(first.members), len(job.members)]
@@ -138,7 +138,7 @@ def cancel_one(stage: Any) -> Wait:
 def refused(stage: Any) -> Wait:
     """A setting that there is not: the server says so, and which one was meant."""
     (first, *_), *_ = stage.module("scene.subject").selected(bpy.context)
-    first.realify.more = "sds.stepps=60"
+    first.realify.more = "stage1.stepps=60"
     yield from stage.hand.rest()
     yield from stage.hand.push("realify.run")
     job = list(stage.desk.jobs.values())[-1]

@@ -115,8 +115,8 @@ def page(sections: Sequence[tuple[str, Sequence[Row]]], evidence: Evidence, sett
         "Written by `make bench-realism`. Held-out objects of the synthetic world are drawn as sketches in virtual "
         f"reality, and `realify run` makes objects of them again: {_ways(evidence)}; {total} steps of distillation "
         f"either way ({settings.stage1.steps} + {settings.stage2.steps}; preset {preset}, "
-        f"{settings.render.views} views a step). Objects: {phrases}; {evidence.seeds} seeds; each result is photographed "
-        f"from the {views} cameras that the object was rendered from, in the product's own random light.",
+        f"{settings.render.views} views a step). Objects: {phrases}; {evidence.seeds} seeds; each result is "
+        f"photographed from the {views} cameras that the object was rendered from, in the product's own random light.",
         "",
         f"Distances are those to Cycles renders of other objects with the same words ({references} for each object, "
         f"{views} views each). The column *renders* is what the objects' own renders reach: the floor. All pictures "

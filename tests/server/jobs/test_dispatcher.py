@@ -35,7 +35,7 @@ def test_a_job_is_done_and_its_folder_holds_the_artefacts_alone(tmp_path: Path) 
             job = await shop.add("warn=careful steps=40", {"output.turntable": True})
             row = await shop.reaches(job, "done", "failed")
             assert row.state == "done" and row.attempt == row.result_attempt == 1 and row.error is None
-            assert row.warnings == ["careful"] and row.preview == "previews/bridge-000001.png"
+            assert row.warnings == ["careful"] and row.preview == "previews/stage2-000001.png"
             folder = shop.folders.attempt(job, 1)
             whole = {"result.glb", "sheet.png", "preview.png", "turntable.webp", "log.txt", "settings.json"}
             await until(lambda: {file.name for file in folder.iterdir()} == whole, "only the artefacts are left")

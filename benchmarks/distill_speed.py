@@ -16,7 +16,7 @@ from statistics import median
 import torch
 
 from benchmarks.yardstick import markdown, yardstick_ms
-from distill.card import RuleDefaults
+from distill.card import PriorDefaults
 from distill.images.picture import LatentPicture, random_x
 from distill.images.run import PictureRun
 from distill.load import load_prior
@@ -83,7 +83,7 @@ def step_row(prior: Prior, rule: str, pictures: int, count: int) -> list[str]:
         predictions.append(clock() - start)
         start = clock()
 
-    plan = plan_picture(rule, 5 * (WARM_UP + count), RuleDefaults())[-1:]
+    plan = plan_picture(rule, 5 * (WARM_UP + count), PriorDefaults())[-1:]
     run = PictureRun(picture, prior, prompts, plan, 0.01, generator)
     run.total = WARM_UP + count
     run.run(after_step)

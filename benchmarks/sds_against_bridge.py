@@ -124,7 +124,7 @@ def distil(name: str, body: Body, targets: Targets, prior: Prior, settings: Sett
     """Both stages on a body, as a job runs them."""
     prompts, renderer = PromptTable(prior, PROMPTS[name]), NumbaRasterizer(settings.threads)
     generator = torch.Generator().manual_seed(settings.seed)
-    for plan in plan_stages(settings, prior.style.defaults):
+    for plan in plan_stages(settings, prior.card.defaults):
         if plan.steps:
             stage = StageRun(plan, body, prior, prompts, targets, renderer, settings, generator)
             stage.run(lambda loss: None)
@@ -137,8 +137,8 @@ def look(body: Body, sketch: Sketch, prior: Prior) -> Outcome:
     setting = replace(preset("draft").render, views=VIEWS, close_up=0.0, random_background=0.0)
     generator = torch.Generator().manual_seed(1)
     shots = [
-        replace(shot, background=plain(prior.style.backgrounds[shot.background_word or ""], SIZE))
-        for shot in sample_shots(setting, prior.style, SIZE, surface.vertices, generator)
+        replace(shot, background=plain(prior.card.backgrounds[shot.background_word or ""], SIZE))
+        for shot in sample_shots(setting, prior.card, SIZE, surface.vertices, generator)
     ]
     images = photograph(renderer, surface, body.material, shots, SIZE, setting.supersample)
     masks = draw(renderer, surface, [shot.view for shot in shots], SIZE).hit

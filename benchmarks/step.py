@@ -70,7 +70,7 @@ class Bench:
 
     def plans(self, steps: int) -> list[StagePlan]:
         """Both stages, each with that many steps after the warm-up."""
-        plans = plan_stages(self.settings, self.prior.style.defaults)
+        plans = plan_stages(self.settings, self.prior.card.defaults)
         return [replace(plan, steps=WARM_UP + steps) for plan in plans]
 
     def stage(self, plan: StagePlan) -> StageRun:

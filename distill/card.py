@@ -33,7 +33,7 @@ PLAIN_VIEWS: Mapping[View, str] = {
 }
 
 
-# Constants of `RuleDefaults` that a card may leave out.
+# Constants of `PriorDefaults` that a card may leave out.
 OPTIONAL_DEFAULTS = ("guide", "sampling_eta", "sample_steps", "sample_t_max", "picture_steps", "picture_lr", "rules")
 
 
@@ -48,7 +48,7 @@ class CameraRanges:
 
 
 @dataclass(frozen=True)
-class RuleDefaults:
+class PriorDefaults:
     """Constants of the two stages that suit the prior; by default the paper's for Stable Diffusion in 3D.
 
     `bridge_lr_scale` is the second stage's learning rate as a share of the first's: Adam normalises its
@@ -78,7 +78,7 @@ class RuleDefaults:
 
 
 @dataclass(frozen=True)
-class PromptStyle:
+class PriorCard:
     """How prompts are written for a prior, and at what size and from where it likes to see an object.
 
     `order` says how the parts follow the user's words; `backgrounds` maps a name to its sRGB colour (empty:
@@ -97,7 +97,7 @@ class PromptStyle:
     source_suffix: str = SOURCE_SUFFIX
     negative_prompt: str = NEGATIVE_PROMPT
     cameras: CameraRanges | None = None
-    defaults: RuleDefaults = field(default_factory=RuleDefaults)
+    defaults: PriorDefaults = field(default_factory=PriorDefaults)
 
     @property
     def objects(self) -> tuple[str, ...]:
@@ -105,11 +105,11 @@ class PromptStyle:
         return self.words.get("objects", ())
 
 
-def read_style(path: Path) -> PromptStyle:
-    """The style in a `prior.json`. Raises ValueError naming the file and what is wrong."""
+def read_card(path: Path) -> PriorCard:
+    """The card in a `prior.json`. Raises ValueError naming the file and what is wrong."""
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        return PromptStyle(
+        return PriorCard(
             resolution=int(card["resolution"]),
             max_tokens=int(card["max_tokens"]),
             prefix=card["prefix"],
@@ -146,14 +146,14 @@ def _cameras(card: dict[str, Any]) -> CameraRanges:
     )
 
 
-def _defaults(card: dict[str, Any]) -> RuleDefaults:
+def _defaults(card: dict[str, Any]) -> PriorDefaults:
     def timesteps(key: str) -> TimestepSchedule:
         entry = card[key]
         return TimestepSchedule(
             TimestepRange(*entry["first"]), TimestepRange(*entry["later"]), float(entry["narrow_from"])
         )
 
-    return RuleDefaults(
+    return PriorDefaults(
         sds_guidance_scale=float(card["sds_guidance_scale"]),
         bridge_weight=float(card["bridge_weight"]),
         bridge_lr_scale=float(card["bridge_lr_scale"]),

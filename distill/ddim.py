@@ -32,7 +32,7 @@ def sample_ddim(
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}: sampling takes one or more")
-    own = prior.style.defaults
+    own = prior.card.defaults
     scale = own.sampling_guidance_scale if guidance_scale is None else guidance_scale
     eta = own.sampling_eta if eta is None else eta
     count, schedule = len(prompts), prior.schedule

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from distill.card import PromptStyle
+from distill.card import PriorCard
 from distill.controls import ControlKind
 from distill.schedule import NoiseSchedule
 
@@ -90,7 +90,7 @@ class Prior(Protocol):
     """
 
     name: str
-    style: PromptStyle
+    card: PriorCard
     schedule: NoiseSchedule
     device: torch.device
     dtype: torch.dtype

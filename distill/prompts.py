@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distill.card import Part, PromptStyle
+from distill.card import Part, PriorCard
 from distill.prior import Prior
 from distill.rules.rule import PromptBatch
 
@@ -47,16 +47,16 @@ class PromptPair:
     cut: tuple[str, ...] = ()
 
 
-def view_word(style: PromptStyle, azimuth: float, elevation: float, close_up: bool = False) -> str:
-    """The style's word for a camera, in degrees: azimuth 0 = front, elevation up."""
-    if close_up and "close_up" in style.views:
-        return style.views["close_up"]
+def view_word(card: PriorCard, azimuth: float, elevation: float, close_up: bool = False) -> str:
+    """The card's word for a camera, in degrees: azimuth 0 = front, elevation up."""
+    if close_up and "close_up" in card.views:
+        return card.views["close_up"]
     if elevation > OVERHEAD_ABOVE:
-        return style.views["overhead"]
+        return card.views["overhead"]
     from_front = abs((azimuth + 180.0) % 360.0 - 180.0)
     if from_front <= FRONT_WITHIN:
-        return style.views["front"]
-    return style.views["back"] if from_front >= 180.0 - FRONT_WITHIN else style.views["side"]
+        return card.views["front"]
+    return card.views["back"] if from_front >= 180.0 - FRONT_WITHIN else card.views["side"]
 
 
 def build_prompts(
@@ -72,32 +72,32 @@ def build_prompts(
     words = prompt.split()
     if not words:
         raise PromptError('the prompt is empty: say what the sketch shows, as in "a photo of a red mushroom"')
-    phrase = background_phrase(prior.style, background)
+    phrase = background_phrase(prior.card, background)
     for kept in range(len(words), 0, -1):
         user = " ".join(words[:kept]).rstrip(",") or words[0]
-        target = _assemble(prior.style, user, phrase, view, prior.style.target_suffix)
-        source_suffix = prior.style.source_suffix + (f", {domain}" if domain else "")
-        source = _assemble(prior.style, without_quality(user), phrase, view, source_suffix)
+        target = _assemble(prior.card, user, phrase, view, prior.card.target_suffix)
+        source_suffix = prior.card.source_suffix + (f", {domain}" if domain else "")
+        source = _assemble(prior.card, without_quality(user), phrase, view, source_suffix)
         tokens = prior.tokenize(target), prior.tokenize(source)
-        if max(map(len, tokens)) <= prior.style.max_tokens:
+        if max(map(len, tokens)) <= prior.card.max_tokens:
             if tokens[0] == tokens[1]:
                 raise PromptError(
                     f"the prior {prior.name} reads {target!r} and {source!r} as the same tokens, so "
-                    "their bridge is zero: give the prior's style other descriptors"
+                    "their bridge is zero: give the prior's card other descriptors"
                 )
             return PromptPair(target, source, tuple(words[kept:]))
     raise PromptError(
-        f"no word of {prompt!r} fits into the {prior.style.max_tokens} tokens of the prior {prior.name} "
+        f"no word of {prompt!r} fits into the {prior.card.max_tokens} tokens of the prior {prior.name} "
         "beside its view words and descriptors: use shorter words"
     )
 
 
-def background_phrase(style: PromptStyle, background: str | None) -> str | None:
+def background_phrase(card: PriorCard, background: str | None) -> str | None:
     """ "grey background" for "grey"; None where no background is named or the prior has no words for them."""
-    if background is None or not style.backgrounds:
+    if background is None or not card.backgrounds:
         return None
-    if background not in style.backgrounds:
-        raise ValueError(f"background {background!r} is none of {', '.join(sorted(style.backgrounds))}")
+    if background not in card.backgrounds:
+        raise ValueError(f"background {background!r} is none of {', '.join(sorted(card.backgrounds))}")
     return f"{background} background"
 
 
@@ -108,25 +108,25 @@ def without_quality(prompt: str) -> str:
     return ", ".join(kept) or prompt
 
 
-def _assemble(style: PromptStyle, user: str, background: str | None, view: str | None, suffix: str) -> str:
-    text = user if _PHOTO.match(user) else style.prefix + user
+def _assemble(card: PriorCard, user: str, background: str | None, view: str | None, suffix: str) -> str:
+    text = user if _PHOTO.match(user) else card.prefix + user
     parts: dict[Part, str] = {
         "background": f", {background}" if background else "",
         "view": f", {view}" if view else "",
         "suffix": suffix,
     }
-    return text + "".join(parts[part] for part in style.order)
+    return text + "".join(parts[part] for part in card.order)
 
 
-def unknown_object(style: PromptStyle, prompt: str) -> str | None:
+def unknown_object(card: PriorCard, prompt: str) -> str | None:
     """A warning when the prior names the objects it has learnt and the prompt holds none of them."""
     words = re.findall(r"[a-z]+", prompt.lower())
-    known = set(style.objects)
+    known = set(card.objects)
     if not known or any(word in known or word.removesuffix("s") in known for word in words):
         return None
     return (
         f"this prior has not learnt what {prompt!r} shows, so expect colours at best; it knows "
-        f"{', '.join(style.objects)}. A larger prior (prior.name, a repository or a folder) knows more."
+        f"{', '.join(card.objects)}. A larger prior (prior.name, a repository or a folder) knows more."
     )
 
 
@@ -138,15 +138,15 @@ class PromptTable:
     """
 
     def __init__(self, prior: Prior, prompt: str, domain: str = "") -> None:
-        style = prior.style
-        self._style = style
+        card = prior.card
+        self._card = card
         self.pairs: dict[tuple[str | None, str | None], PromptPair] = {
             (view, background): build_prompts(prior, prompt, view, background, domain)
-            for view in (None, *style.views.values())
-            for background in (None, *style.backgrounds)
+            for view in (None, *card.views.values())
+            for background in (None, *card.backgrounds)
         }
         texts = [text for pair in self.pairs.values() for text in (pair.target, pair.source)]
-        self.embeds = prior.embed([*texts, "", style.negative_prompt])
+        self.embeds = prior.embed([*texts, "", card.negative_prompt])
         prior.free_text_encoder()
         self._rows = {key: 2 * row for row, key in enumerate(self.pairs)}
         self.unconditional = len(texts)
@@ -154,10 +154,10 @@ class PromptTable:
 
     def lookup(self, view: str | None, background: str | None) -> tuple[int, int, int]:
         """Rows of `embeds`: target, source, unconditional."""
-        if not self._style.backgrounds:
+        if not self._card.backgrounds:
             background = None
         if (view, background) not in self._rows:
-            known = f"{', '.join(self._style.views.values())} and {', '.join(self._style.backgrounds)}"
+            known = f"{', '.join(self._card.views.values())} and {', '.join(self._card.backgrounds)}"
             raise KeyError(
                 f"no prompt for view {view!r} on background {background!r}; the prior knows {known}"
             )
@@ -172,7 +172,7 @@ class PromptTable:
 
     def _warnings(self, prior: Prior, prompt: str) -> tuple[str, ...]:
         longest = max((pair.cut for pair in self.pairs.values()), key=len)
-        told = words_cut(prior, longest), unknown_object(prior.style, prompt)
+        told = words_cut(prior, longest), unknown_object(prior.card, prompt)
         return tuple(warning for warning in told if warning)
 
 
@@ -181,7 +181,7 @@ def words_cut(prior: Prior, cut: Sequence[str]) -> str | None:
     if not cut:
         return None
     return (
-        f"the prompt is over the {prior.style.max_tokens} tokens of the prior {prior.name}; "
+        f"the prompt is over the {prior.card.max_tokens} tokens of the prior {prior.name}; "
         f"not read: {' '.join(cut)}"
     )
 
@@ -190,6 +190,6 @@ def embed_pairs(prior: Prior, pairs: Sequence[PromptPair]) -> PromptBatch:
     """The embedded prompts of B pictures, each with a pair of its own."""
     count = len(pairs)
     texts = [pair.target for pair in pairs] + [pair.source for pair in pairs]
-    embeds = prior.embed([*texts, "", prior.style.negative_prompt])
+    embeds = prior.embed([*texts, "", prior.card.negative_prompt])
     empty, negative = embeds[[2 * count] * count], embeds[[2 * count + 1] * count]
     return PromptBatch(embeds[:count], embeds[count : 2 * count], empty, negative)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from distill.card import RuleDefaults
+from distill.card import PriorDefaults
 from distill.nfe import count_step
 from distill.rules.dds import DDS
 from distill.rules.registry import RULES, make_rule
@@ -41,7 +41,7 @@ def page() -> str:
 
 
 def _row(name: str) -> str:
-    rule = DDS(torch.zeros(1, *SHAPE)) if RULES[name].edits else make_rule(name, RuleDefaults())
+    rule = DDS(torch.zeros(1, *SHAPE)) if RULES[name].edits else make_rule(name, PriorDefaults())
     count = count_step(rule, SHAPE)
     doc = (type(rule).__doc__ or "").split("\n\n")[0]
     formula = " ".join(doc.split()).replace("|", "\\|").split(". ")[0].rstrip(".")

@@ -30,7 +30,7 @@ def main() -> None:
     args = parser.parse_args()
 
     prior = load_prior(args.prior)
-    defaults = prior.style.defaults
+    defaults = prior.card.defaults
     prompts = embed_pairs(prior, [build_prompts(prior, args.prompt)] * args.count)
     plans = plan_picture(args.rule, args.steps or defaults.picture_steps, defaults)
     generator = torch.Generator().manual_seed(args.seed)

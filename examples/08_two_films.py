@@ -34,11 +34,11 @@ def main() -> None:
     args = parser.parse_args()
 
     prior = load_prior(args.prior)
-    defaults = prior.style.defaults
+    defaults = prior.card.defaults
     prompts = embed_pairs(prior, [build_prompts(prior, prompt) for prompt in args.prompts])
     plans = plan_picture(args.rule, args.steps or defaults.picture_steps, defaults)
     generator = torch.Generator().manual_seed(0)
-    films = RotatedOverlays(prior, *random_films(prior.style.resolution, generator), args.brightness)
+    films = RotatedOverlays(prior, *random_films(prior.card.resolution, generator), args.brightness)
     PictureRun(films, prior, prompts, plans, defaults.picture_lr, generator).run(lambda run, size: None)
 
     args.folder.mkdir(parents=True, exist_ok=True)

@@ -189,7 +189,7 @@ def _plan(prior: Prior, tools: Tools) -> tuple[StagePlan | SamplePlan, ...]:
     """The two stages of distillation and, where it has steps, sampling."""
     sample = plan_sample(tools.settings, prior)
     tools.watch.expect(sample.name, sample.steps, sample.effort)
-    return (*plan_stages(tools.settings, prior.style.defaults), *([sample] if sample.steps else []))
+    return (*plan_stages(tools.settings, prior.card.defaults), *([sample] if sample.steps else []))
 
 
 def _distil(

@@ -40,12 +40,12 @@ def sample_sheet(
 
     `prompts` leave out the prior's prefix ("a photo of"). All share one noise a column.
     """
-    style = prior.style
+    card = prior.card
     rows = []
     unconditional = prior.embed([""])
     for scale in scales:
-        for suffix in (style.target_suffix, style.source_suffix):
-            embeds = prior.embed([style.prefix + prompt + suffix for prompt in prompts])
+        for suffix in (card.target_suffix, card.source_suffix):
+            embeds = prior.embed([card.prefix + prompt + suffix for prompt in prompts])
             x = sample_ddim(prior, embeds, unconditional, torch.Generator().manual_seed(seed), steps, scale)
             rows.append(np.concatenate(list(prior.decode(x).numpy()), axis=1))
     sheet = Image.fromarray((np.concatenate(rows) * 255 + 0.5).astype(np.uint8))
@@ -54,8 +54,8 @@ def sample_sheet(
 
 def guided_sheet(prior: Prior, examples: Sequence[Example], path: Path, steps: int = 12) -> None:
     """Rows: photographs, their guides, samples under them at three scales with two seeds, and without a guide."""
-    unconditional, style = prior.embed([""]), prior.style
-    embeds = prior.embed([example.caption + style.target_suffix for example in examples])
+    unconditional, card = prior.embed([""]), prior.card
+    embeds = prior.embed([example.caption + card.target_suffix for example in examples])
     guides = torch.from_numpy(np.stack([example.guide for example in examples]))
     rows = [np.concatenate([example.image for example in examples], axis=1)]
     rows.append(np.concatenate([example.guide[:3].transpose(1, 2, 0) for example in examples], axis=1))

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from distill.card import PromptStyle, read_style
+from distill.card import PriorCard, read_card
 from distill.load import EMBEDDED
 from distill.prompts import view_word
 from realify.result.measures import face_normals, vertex_normals
@@ -60,11 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         groups[number // OBJECTS_OF_A_SHARD][number] = kind
     paths = {first: options.out / f"sketches-{first * OBJECTS_OF_A_SHARD:09d}.tar" for first in sorted(groups)}
     missing = [first for first, path in paths.items() if not path.exists()][: options.shards]
-    style = read_style(EMBEDDED / "prior.json")
+    card = read_card(EMBEDDED / "prior.json")
     for first in countdown(missing, "sketch renders"):
         with ShardWriter(paths[first]) as shard:
             for number, kind in sorted(groups[first].items()):
-                add_object(shard, number, kind, style)
+                add_object(shard, number, kind, card)
     return 0
 
 
@@ -77,7 +77,7 @@ def rendered(world: Path) -> dict[int, str]:
     return found
 
 
-def add_object(shard: ShardWriter, number: int, kind: str, style: PromptStyle) -> None:
+def add_object(shard: ShardWriter, number: int, kind: str, card: PriorCard) -> None:
     """An object's sketch from some cameras, each time as clay and in colour."""
     thing = KINDS[kind](object_dice(number))
     mesh = read_strokes(sketch_glb(thing.model.normalised(), sketch_dice(number)))
@@ -88,7 +88,7 @@ def add_object(shard: ShardWriter, number: int, kind: str, style: PromptStyle) -
     }
     bare = {"phrase": article(kind), "color": None, "material": None}
     renderer = make_renderer("numba")
-    for index, (view, light, word) in enumerate(cameras(number, mesh, style)):
+    for index, (view, light, word) in enumerate(cameras(number, mesh, card)):
         known = {"object": number, "kind": kind, "view": word, "scene": "", "medium": MEDIUM, "transparent": True}
         for look, colored in enumerate((False, True)):
             picture = draw_strokes(renderer, mesh, view, light, SIZE, colored)
@@ -107,13 +107,13 @@ def read_strokes(glb: bytes) -> Mesh:
         return read_sketch(file).mesh
 
 
-def cameras(number: int, mesh: Mesh, style: PromptStyle) -> Iterator[tuple[View, Light, str]]:
+def cameras(number: int, mesh: Mesh, card: PriorCard) -> Iterator[tuple[View, Light, str]]:
     """Views of one object, with a light and a word for each."""
     generator = torch.Generator().manual_seed(number)
     aims = torch.from_numpy(mesh.vertices)
-    views = sample_views(CAMERAS, camera_ranges(style, CLOSE_UP_SHARE), generator, aims)
+    views = sample_views(CAMERAS, camera_ranges(card, CLOSE_UP_SHARE), generator, aims)
     for view, camera in zip(views, camera_positions(views), strict=True):
-        word = view_word(style, view.azimuth, view.elevation, view.close_up)
+        word = view_word(card, view.azimuth, view.elevation, view.close_up)
         yield view, sample_light(camera, generator), word
 
 

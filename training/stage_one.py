@@ -113,7 +113,7 @@ def make(job: Job) -> None:
     sketch = sketched(thing, job.number)
     dice = recipe_dice(job.number)
     prior = load_prior(job.prior, "cpu")
-    settings = recipe(dice, prior.style.defaults.keep_colors, job.number)
+    settings = recipe(dice, prior.card.defaults.keep_colors, job.number)
     body = distilled(sketch, caption(thing.phrase), prior, settings)
     with ShardWriter(job.path) as shard:
         shots = _shots(prior, body, settings.seed)
@@ -155,7 +155,7 @@ def distilled(sketch: Sketch, prompt: str, prior: Prior, settings: Settings) -> 
         steps=fit.steps, views_per_step=fit.views, resolution=fit.resolution, lr=fit.lr, seed=settings.seed,
     )  # fmt: skip
     targets = silhouette_targets(sketch.mesh, sketch.stroke_width, renderer)
-    plan, _ = plan_stages(settings, prior.style.defaults)
+    plan, _ = plan_stages(settings, prior.card.defaults)
     generator = torch.Generator().manual_seed(settings.seed)
     stage = StageRun(plan, body, prior, PromptTable(prior, prompt), targets, renderer, settings, generator)
     stage.run(lambda loss: None)
@@ -166,7 +166,7 @@ def distilled(sketch: Sketch, prompt: str, prior: Prior, settings: Settings) -> 
 def _shots(prior: Prior, body: Body, seed: int) -> list[Shot]:
     how = replace(preset("draft").render, views=VIEWS, close_up=CLOSE_UP_SHARE)
     generator = torch.Generator().manual_seed(seed + 1)
-    return sample_shots(how, prior.style, SIZE, body.surface().vertices, generator)
+    return sample_shots(how, prior.card, SIZE, body.surface().vertices, generator)
 
 
 def card(job: Job, thing: Thing, shot: Shot, settings: Settings) -> dict[str, Any]:

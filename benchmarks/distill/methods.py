@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distill.card import RuleDefaults
+from distill.card import PriorDefaults
 from distill.rules.registry import RULES, make_rule, plan_picture
 from distill.rules.stage_plan import StagePlan
 
-PAPER = RuleDefaults()
+PAPER = PriorDefaults()
 LORA_TRAVEL = 1e-4 * PAPER.picture_steps  # the paper's learning rate × steps
 LORA_MOST = 1e-3
 DDIM = "ddim"
@@ -100,6 +100,6 @@ def alone(how: How) -> bool:
     return not isinstance(how, Sampling) and any(plan.name in LEARNT for plan in how)
 
 
-def shipped(rule: str, steps: int, defaults: RuleDefaults) -> tuple[StagePlan, ...]:
+def shipped(rule: str, steps: int, defaults: PriorDefaults) -> tuple[StagePlan, ...]:
     """The rule with the prior's own constants, as `realify image` runs it."""
     return plan_picture(rule, steps, defaults)

@@ -76,7 +76,7 @@ class Setup:
     @property
     def scale(self) -> float:
         """The prior's guidance scale of sampling."""
-        return self.prior.style.defaults.sampling_guidance_scale
+        return self.prior.card.defaults.sampling_guidance_scale
 
     def sweep_arms(self, rule: str) -> dict[Tuning, Arm]:
         """The points of a rule."""
@@ -120,7 +120,7 @@ class Setup:
         product has it, with constants that were chosen for this prior."""
         if "bridge" not in self.rules:
             return {}
-        tuning, steps, defaults = tunings["bridge"], self.size.steps, self.prior.style.defaults
+        tuning, steps, defaults = tunings["bridge"], self.size.steps, self.prior.card.defaults
         subjects = self.compared[: self.size.ablated]
         bare = without_first_stage(steps, tuning)
         arms = {NO_FIRST_STAGE: self._arm(NO_FIRST_STAGE, bare, tuning.lr, subjects, seeds=1)}

@@ -95,12 +95,12 @@ def pairs_of(prior: Prior, subjects: Sequence[Subject], source_suffix: str | Non
 
     Raises ValueError where words would have to be cut: then the rules would draw something else.
     """
-    kept = prior.style
-    prior.style = replace(kept, source_suffix=source_suffix) if source_suffix else kept
+    kept = prior.card
+    prior.card = replace(kept, source_suffix=source_suffix) if source_suffix else kept
     try:
         pairs = tuple(build_prompts(prior, each.words, each.view, each.background) for each in subjects)
     finally:
-        prior.style = kept
+        prior.card = kept
     if cut := [pair.target for pair in pairs if pair.cut]:
         raise ValueError(f"no room for all words of {cut[0]!r} and {len(cut) - 1} more: give shorter descriptors")
     return pairs

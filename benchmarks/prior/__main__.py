@@ -85,7 +85,7 @@ class Job:
     def draw(self, count: int, part: int, renders: Renders | None = None, move: bool = True) -> list[Example]:
         """Pictures for a part, its own: with guides if the prior wants them."""
         rng = np.random.default_rng((self.plan.seed, part))
-        size = self.prior.style.resolution
+        size = self.prior.card.resolution
         return examples(self.renders if renders is None else renders, count, rng, size, self.guided, move)
 
     def sheet(self, name: str, rows: Rows, captions: Sequence[str]) -> Grade:
@@ -129,7 +129,7 @@ def describe(job: Job, options: argparse.Namespace) -> dict[str, Any]:
     day = datetime.date.today().isoformat()
     title = f"{'QUICK, not the figures: ' if options.quick else ''}{options.prior} on {day}"
     title += f", {len(job.renders)} held-out renders of {objects} objects, seed {job.plan.seed}, "
-    title += f"{job.prior.style.resolution} pixels, {'under guides' if job.guided else 'without guides'}"
+    title += f"{job.prior.card.resolution} pixels, {'under guides' if job.guided else 'without guides'}"
     return {"title": title, "prior": options.prior, "date": day, "objects": objects, "plan": asdict(job.plan)}
 
 
@@ -165,7 +165,7 @@ def samples(job: Job) -> Grade:
     """Agreement with the classifier, distances from held-out renders, speckle, and whether a guide was bettered."""
     plan = job.plan
     real, others = (job.draw(plan.samples, 3, half) for half in halves(job.renders))
-    prompts = prompts_of(job.prior, real, job.prior.style.target_suffix)
+    prompts = prompts_of(job.prior, real, job.prior.card.target_suffix)
     drawn = draw_samples(job.prior, prompts, plan.steps, None, plan.seed, "samples")
     found = samples_part.grade_samples(drawn, real, others, job.classifier, plan.seed)
     return Grade(asdict(found), samples_part.report(found), samples_part.goals(found))
@@ -175,7 +175,7 @@ def materials(job: Job) -> Grade:
     """One guide under six material words; nothing for a prior without guides."""
     if not job.guided:
         return Grade({}, "This prior sees no guide.")
-    plan, size = job.plan, job.prior.style.resolution
+    plan, size = job.plan, job.prior.card.resolution
     pictures = materials_part.open_pictures(job.renders, plan.objects, np.random.default_rng(plan.seed + 4), size)
     drawn = materials_part.draw_materials(job.prior, pictures, plan.steps, plan.seed)
     found = materials_part.grade_materials(job.classifier, pictures, drawn, job.draw(12 * plan.objects, 4))
@@ -198,7 +198,7 @@ def sheets(job: Job) -> Grade:
 
 def sketches(job: Job) -> Grade:
     """Samples of the product's own renders of fitted sketches."""
-    plan, size = job.plan, job.prior.style.resolution
+    plan, size = job.plan, job.prior.card.resolution
     several = fitted_sketches(job.shards, job.renders, plan.sketches, size, plan.seed)
     if not several:
         return Grade({}, "No held-out object of these shards has a sketch.")

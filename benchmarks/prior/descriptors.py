@@ -77,7 +77,7 @@ def cosines(
     another = DESCRIPTORS[(DESCRIPTORS.index(descriptor) + 3) % len(DESCRIPTORS)]
     spoilt = encoded(prior, [corrupted(picture, descriptor, severity, rng) for picture in pictures])
     wanted = encoded(prior, [picture.image for picture in pictures]) - spoilt
-    suffixes = ("", f", {descriptor}", f", {another}", prior.style.target_suffix, prior.style.source_suffix)
+    suffixes = ("", f", {descriptor}", f", {another}", prior.card.target_suffix, prior.card.source_suffix)
     prompts = [prompts_of(prior, pictures, suffix) for suffix in suffixes]
     rows = []
     for timestep in TIMESTEPS:

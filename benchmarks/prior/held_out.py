@@ -126,6 +126,6 @@ def prompts_of(prior: Prior, pictures: Sequence[Example], suffix: str = "") -> P
 def fitting(prior: Prior, caption: str, suffix: str = "") -> str:
     """The caption and the suffix, without as many of the caption's last pieces as the token limit asks for."""
     pieces = caption.split(", ")
-    while len(pieces) > 1 and len(prior.tokenize(", ".join(pieces) + suffix)) > prior.style.max_tokens:
+    while len(pieces) > 1 and len(prior.tokenize(", ".join(pieces) + suffix)) > prior.card.max_tokens:
         pieces.pop()
     return ", ".join(pieces) + suffix

@@ -64,7 +64,7 @@ def _opened(renders: Renders) -> Renders:
 
 def draw_materials(prior: Prior, pictures: Sequence[Example], steps: int, seed: int) -> dict[str, np.ndarray]:
     """Samples [N, S, S, 3] under each word; an object has the same noise for all."""
-    guides, suffix = [each.guide for each in pictures], prior.style.target_suffix
+    guides, suffix = [each.guide for each in pictures], prior.card.target_suffix
     found = {}
     for word in WORDS:
         prompts = embedded(prior, [caption(prior, each, word) for each in pictures], suffix, guides)
@@ -75,7 +75,7 @@ def draw_materials(prior: Prior, pictures: Sequence[Example], steps: int, seed: 
 def caption(prior: Prior, picture: Example, word: str) -> str:
     """ "a photo of a brick mug, white background, side view"."""
     phrase = with_article(f"{word} {picture.meta['kind']}")
-    return f"{prior.style.prefix}{phrase}{picture.framed.surroundings}, {picture.framed.view}"
+    return f"{prior.card.prefix}{phrase}{picture.framed.surroundings}, {picture.framed.view}"
 
 
 def grade_materials(

@@ -81,7 +81,7 @@ def question(
     others = [word for word in words if word != truth]
     chosen = [truth, *rng.choice(others, min(CHOICES - 1, len(others)), replace=False).tolist()]
     order = rng.permutation(len(chosen)).tolist()
-    captions = [with_word(prior.style.prefix, picture, name, chosen[i]) for i in order]
+    captions = [with_word(prior.card.prefix, picture, name, chosen[i]) for i in order]
     return Question(picture, captions, order.index(0))
 
 

@@ -31,7 +31,7 @@ def guide_pictures(pictures: Sequence[Example]) -> dict[str, np.ndarray]:
 def scale_rows(prior: Prior, pictures: Sequence[Example], scales: Sequence[float], steps: int) -> dict[str, np.ndarray]:
     """Samples of the pictures' captions (quality words added) under their guides, at each guidance scale with two
     seeds."""
-    prompts = prompts_of(prior, pictures, prior.style.target_suffix)
+    prompts = prompts_of(prior, pictures, prior.card.target_suffix)
     return {
         f"scale {scale:g}, seed {seed}": draw_samples(prior, prompts, steps, scale, seed, f"sheet, scale {scale:g}")
         for scale in scales
@@ -43,7 +43,7 @@ def held_out_rows(prior: Prior, pictures: Sequence[Example], scales: Sequence[fl
     """Guide, samples, samples without the guide, and the photograph."""
     rows = guide_pictures(pictures) | scale_rows(prior, pictures, scales, steps)
     if "guide" in rows:
-        prompts = replace(prompts_of(prior, pictures, prior.style.target_suffix), controls=None)
+        prompts = replace(prompts_of(prior, pictures, prior.card.target_suffix), controls=None)
         rows["without the guide"] = draw_samples(prior, prompts, steps, None, SEEDS[0], "sheet, without guide")
     return rows | {"photograph": np.stack([each.image for each in pictures])}
 
@@ -55,8 +55,8 @@ def material_rows(pictures: Sequence[Example], drawn: Rows) -> Rows:
 
 def word_rows(prior: Prior, pictures: Sequence[Example], steps: int) -> Rows:
     """What quality words and each descriptor do, under guides, at the prior's own guidance scale."""
-    suffixes = {"quality words": prior.style.target_suffix, "nothing": ""}
-    suffixes |= {word: f", {word}" for word in DESCRIPTORS} | {"all ten": prior.style.source_suffix}
+    suffixes = {"quality words": prior.card.target_suffix, "nothing": ""}
+    suffixes |= {word: f", {word}" for word in DESCRIPTORS} | {"all ten": prior.card.source_suffix}
     return guide_pictures(pictures) | {
         word: draw_samples(prior, prompts_of(prior, pictures, suffix), steps, None, SEEDS[0], f"sheet, {word}")
         for word, suffix in suffixes.items()

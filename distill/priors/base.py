@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill.card import PromptStyle
+from distill.card import PriorCard
 from distill.controls import ControlKind
 from distill.precision import choose_dtype
 from distill.prior import Adapter, PromptEmbeds
@@ -24,7 +24,7 @@ class DiffusersPrior(ABC):
     """A Prior (distill/prior.py) whose network is one of diffusers' models.
 
     A family's class gives the network's class and folder, sets `space`, `schedule`, `parametrization`,
-    `style` and `shape`, and implements `tokenize`, `embed`, `free_text_encoder` and `_forward`. `dtype` None
+    `card` and `shape`, and implements `tokenize`, `embed`, `free_text_encoder` and `_forward`. `dtype` None
     chooses by the device (distill/precision.py).
     """
 
@@ -37,7 +37,7 @@ class DiffusersPrior(ABC):
     space: Space
     schedule: NoiseSchedule
     parametrization: Parametrization
-    style: PromptStyle
+    card: PriorCard
     shape: tuple[int, int, int]
 
     def __init__(
@@ -85,7 +85,7 @@ class DiffusersPrior(ABC):
 
     def encode(self, images: Tensor) -> Tensor:
         pixels = images.permute(0, 3, 1, 2) * 2 - 1
-        return self.space.encode(resize(pixels, self.style.resolution))
+        return self.space.encode(resize(pixels, self.card.resolution))
 
     @torch.no_grad()
     def decode(self, x: Tensor) -> Tensor:

@@ -1,19 +1,19 @@
-"""A prior's style: its card, where the folder holds one, else its family's."""
+"""Which card is a prior's: the one in its folder, where it holds one, else its family's."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from distill.card import PromptStyle, read_style
+from distill.card import PriorCard, read_card
 from distill.priors.loading import PriorError
 
 
-def choose_style(folder: Path, family: PromptStyle) -> PromptStyle:
-    """The style in `prior.json`, or `family`. PriorError where the card wants more tokens than the encoders hold."""
-    card = folder / "prior.json"
-    if not card.is_file():
+def choose_card(folder: Path, family: PriorCard) -> PriorCard:
+    """The card in `prior.json`, or `family`. PriorError where the card wants more tokens than the encoders hold."""
+    file = folder / "prior.json"
+    if not file.is_file():
         return family
-    style = read_style(card)
-    if style.max_tokens > family.max_tokens:
-        raise PriorError(f"{card}: max_tokens {style.max_tokens}, but the text encoder holds {family.max_tokens}")
-    return style
+    card = read_card(file)
+    if card.max_tokens > family.max_tokens:
+        raise PriorError(f"{file}: max_tokens {card.max_tokens}, but the text encoder holds {family.max_tokens}")
+    return card

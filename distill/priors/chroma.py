@@ -40,7 +40,7 @@ class Chroma(Flux):
         """The mask is true for a prompt's tokens and one of padding, the rule that Chroma was trained with."""
         if self._t5 is None:
             raise RuntimeError(f"{self.name}: the text encoder was freed; embed all prompts before")
-        tokens, mask = pad_tokens(self._tokenizer, prompts, self.style.max_tokens, self.name)
+        tokens, mask = pad_tokens(self._tokenizer, prompts, self.card.max_tokens, self.name)
         hidden = self._t5.model(tokens.to(self.device), attention_mask=mask.to(self.device))[0].float()
         seen = torch.arange(mask.shape[1]) <= mask.sum(1, keepdim=True)
         return PromptEmbeds(hidden, mask=seen.to(self.device))

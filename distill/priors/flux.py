@@ -16,10 +16,10 @@ from diffusers.models.transformers.transformer_flux import FluxTransformer2DMode
 from torch import Tensor
 from transformers import CLIPTextModel
 
-from distill.card import PromptStyle, RuleDefaults
+from distill.card import PriorCard, PriorDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
-from distill.priors.card import choose_style
+from distill.priors.card import choose_card
 from distill.priors.clip import ClipEncoder
 from distill.priors.large import encoder_dtype, latent_side, network_dtype, refuse_controlnet
 from distill.priors.latents import open_latents
@@ -62,13 +62,13 @@ class Flux(DiffusersPrior):
         self.space = open_latents(folder, channels, name, device)
         self.schedule = read_flow(folder).to(device)
         self._load_text()
-        family = PromptStyle(
+        family = PriorCard(
             resolution=RESOLUTION,
             max_tokens=min(MAX_TOKENS, self._tokenizer.model_max_length),
-            defaults=RuleDefaults(sampling_guidance_scale=self.guidance_scale),
+            defaults=PriorDefaults(sampling_guidance_scale=self.guidance_scale),
         )
-        self.style = choose_style(folder, family)
-        size = latent_side(name, self.style.resolution, self.space.factor, PATCH)
+        self.card = choose_card(folder, family)
+        size = latent_side(name, self.card.resolution, self.space.factor, PATCH)
         self.shape = channels, size, size
 
     def _load_text(self) -> None:
@@ -84,7 +84,7 @@ class Flux(DiffusersPrior):
     def embed(self, prompts: Sequence[str]) -> PromptEmbeds:
         if self._t5 is None or self._clip is None:
             raise RuntimeError(f"{self.name}: the text encoders were freed; embed all prompts before")
-        hidden = self._t5.embed(prompts, self.style.max_tokens, self.name)
+        hidden = self._t5.embed(prompts, self.card.max_tokens, self.name)
         gist = self._clip.tokenizer(
             list(prompts), padding="max_length", max_length=self._clip.limit, truncation=True, return_tensors="pt"
         )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from distill.card import PromptStyle
+from distill.card import PriorCard
 from distill.controls import ControlKind
 from distill.prior import PromptEmbeds
 from distill.schedule import NoiseSchedule
@@ -25,13 +25,13 @@ class GaussianPrior:
         mean_of: Callable[[str], Tensor],
         std: float,
         schedule: NoiseSchedule,
-        style: PromptStyle | None = None,
+        card: PriorCard | None = None,
     ) -> None:
         channels, height, width = mean_of("").shape
         self.mean_of, self.std, self.schedule = mean_of, std, schedule
         self.shape = (channels, height, width)
         self.name = "gaussian"
-        self.style = style or PromptStyle(resolution=height, max_tokens=77)
+        self.card = card or PriorCard(resolution=height, max_tokens=77)
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.bounded = False
         self.views = 1

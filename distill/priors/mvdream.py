@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from distill.canvas import canvas_side, join_views, split_views
-from distill.card import SOURCE_SUFFIX, TARGET_SUFFIX, CameraRanges, PromptStyle
+from distill.card import SOURCE_SUFFIX, TARGET_SUFFIX, CameraRanges, PriorCard
 from distill.prior import PromptEmbeds
 from distill.priors.loading import PriorError, read_config, require_weights
 from distill.priors.options import PriorOptions
@@ -82,11 +82,11 @@ class MVDream(StableDiffusion):
     def _check_unet(self) -> None:
         """It is put together here, so it wants what it is given."""
 
-    def _family_style(self) -> PromptStyle:
-        style = super()._family_style()
+    def _family_card(self) -> PriorCard:
+        card = super()._family_card()
         return replace(
-            style,
-            resolution=canvas_side(VIEWS) * style.resolution,
+            card,
+            resolution=canvas_side(VIEWS) * card.resolution,
             views={},  # its cameras tell
             cameras=CAMERAS,
             target_suffix=TARGET_SUFFIX + ASSET,

@@ -131,7 +131,7 @@ def try_options(prior: Prior, options: PriorOptions, batch: int) -> None:
         )
     embeds = prior.embed([""])[[0] * batch]
     if prior.controls:
-        shape = batch, count_channels(prior.controls), prior.style.resolution, prior.style.resolution
+        shape = batch, count_channels(prior.controls), prior.card.resolution, prior.card.resolution
         embeds = replace(embeds, controls=torch.zeros(shape, device=prior.device))
     x = torch.zeros(batch, *prior.shape, device=prior.device)
     prior.predict_noise(x, torch.full((batch,), len(prior.schedule) // 2, device=prior.device), embeds)

@@ -20,10 +20,10 @@ from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
 from torch import Tensor
 from transformers import Gemma2Model, GemmaTokenizer
 
-from distill.card import PromptStyle, RuleDefaults
+from distill.card import PriorCard, PriorDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
-from distill.priors.card import choose_style
+from distill.priors.card import choose_card
 from distill.priors.large import encoder_dtype, latent_side, network_dtype, refuse_controlnet
 from distill.priors.loading import PriorError, load_model, read_config, require_parts
 from distill.priors.options import PriorOptions
@@ -67,13 +67,13 @@ class Sana(DiffusersPrior):
                 f"{name}: the transformer takes {config['in_channels']} channels and the autoencoder makes "
                 f"{self.space.channels}: not a text-to-image model"
             )
-        family = PromptStyle(
+        family = PriorCard(
             resolution=config["sample_size"] * self.space.factor,
             max_tokens=MAX_TOKENS,
-            defaults=RuleDefaults(sampling_guidance_scale=4.5),  # as diffusers samples Sana
+            defaults=PriorDefaults(sampling_guidance_scale=4.5),  # as diffusers samples Sana
         )
-        self.style = choose_style(folder, family)
-        size = latent_side(name, self.style.resolution, self.space.factor, config["patch_size"])
+        self.card = choose_card(folder, family)
+        size = latent_side(name, self.card.resolution, self.space.factor, config["patch_size"])
         self.shape = config["in_channels"], size, size
 
     def tokenize(self, prompt: str) -> list[int]:
@@ -87,7 +87,7 @@ class Sana(DiffusersPrior):
         That is the instruction's last: in the pipeline too, and a blank at its end may melt into the first word.
         """
         text = prompt.lower().strip()
-        if prompt in ("", self.style.negative_prompt):
+        if prompt in ("", self.card.negative_prompt):
             return self._tokenizer(text).input_ids, 1
         return self._tokenizer(INSTRUCTION + text).input_ids, self._instruction_length - 1
 
@@ -103,7 +103,7 @@ class Sana(DiffusersPrior):
         follows the prompt changes nothing, and one after another each prompt takes the memory of its own length.
         """
         tokens, first = self._read(prompt)
-        limit = self.style.max_tokens
+        limit = self.card.max_tokens
         if (count := 1 + len(tokens[first:])) > limit:
             raise ValueError(f"{count} tokens in {prompt!r}, but {self.name} holds {limit}: shorten it")
         states = self._gemma(torch.tensor([tokens], device=self.device))[0][0].float()

@@ -14,10 +14,10 @@ from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
 from torch import Tensor
 from transformers import CLIPTextModelWithProjection
 
-from distill.card import PromptStyle, RuleDefaults
+from distill.card import PriorCard, PriorDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
-from distill.priors.card import choose_style
+from distill.priors.card import choose_card
 from distill.priors.clip import ClipEncoder
 from distill.priors.large import encoder_dtype, latent_side, network_dtype, refuse_controlnet
 from distill.priors.latents import open_latents
@@ -63,18 +63,18 @@ class SD3(DiffusersPrior):
         if not has_t5:
             self.notes.append(f"{name} has no text_encoder_3 (T5): CLIP alone reads the prompts, less closely")
         whole = config["sample_size"] - config["sample_size"] % config["patch_size"]
-        self.style = choose_style(
+        self.card = choose_card(
             folder,
-            PromptStyle(
+            PriorCard(
                 resolution=whole * self.space.factor,
                 max_tokens=min(encoder.limit for encoder in self._clips),
-                defaults=RuleDefaults(sampling_guidance_scale=7.0),  # as diffusers samples SD3
+                defaults=PriorDefaults(sampling_guidance_scale=7.0),  # as diffusers samples SD3
             ),
         )
-        size = latent_side(name, self.style.resolution, self.space.factor, config["patch_size"])
+        size = latent_side(name, self.card.resolution, self.space.factor, config["patch_size"])
         if size > (largest := config["pos_embed_max_size"] * config["patch_size"]):
             raise PriorError(
-                f"{name}: a resolution of {self.style.resolution}, but the transformer knows places up to "
+                f"{name}: a resolution of {self.card.resolution}, but the transformer knows places up to "
                 f"{largest * self.space.factor} only: set a smaller one in prior.json"
             )
         self.shape = config["in_channels"], size, size
@@ -91,7 +91,7 @@ class SD3(DiffusersPrior):
     def embed(self, prompts: Sequence[str]) -> PromptEmbeds:
         if self._clips is None:
             raise RuntimeError(f"{self.name}: the text encoders were freed; embed all prompts before")
-        read = [clip.embed(prompts, self.style.max_tokens, self.name) for clip in self._clips]
+        read = [clip.embed(prompts, self.card.max_tokens, self.name) for clip in self._clips]
         states = torch.cat([states for states, _ in read], dim=-1)
         pooled = torch.cat([pooled for _, pooled in read if pooled is not None], dim=-1)
         width: int = self.network.config["joint_attention_dim"]

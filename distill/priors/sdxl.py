@@ -14,10 +14,10 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from distill.card import PromptStyle, RuleDefaults
+from distill.card import PriorCard, PriorDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
-from distill.priors.card import choose_style
+from distill.priors.card import choose_card
 from distill.priors.clip import ClipEncoder
 from distill.priors.controlnet import ControlNets
 from distill.priors.latents import open_latents
@@ -64,15 +64,15 @@ class SDXL(DiffusersPrior):
         # The model was trained with zeros, not an embedded "", for no prompt; like diffusers, also if unsaid.
         index = read_config(folder / "model_index.json")
         self._empty_is_zero: bool = index.get("force_zeros_for_empty_prompt", True)
-        self.style = choose_style(
+        self.card = choose_card(
             folder,
-            PromptStyle(
+            PriorCard(
                 resolution=config["sample_size"] * self.space.factor,
                 max_tokens=min(encoder.limit for encoder in self._encoders),
-                defaults=RuleDefaults(sampling_guidance_scale=5.0),  # as diffusers samples SDXL
+                defaults=PriorDefaults(sampling_guidance_scale=5.0),  # as diffusers samples SDXL
             ),
         )
-        size = self.style.resolution // self.space.factor
+        size = self.card.resolution // self.space.factor
         self.shape = config["in_channels"], size, size
 
     def tokenize(self, prompt: str) -> list[int]:
@@ -85,7 +85,7 @@ class SDXL(DiffusersPrior):
     def embed(self, prompts: Sequence[str]) -> PromptEmbeds:
         if self._encoders is None:
             raise RuntimeError(f"{self.name}: the text encoders were freed; embed all prompts before")
-        read = [encoder.embed(prompts, self.style.max_tokens, self.name) for encoder in self._encoders]
+        read = [encoder.embed(prompts, self.card.max_tokens, self.name) for encoder in self._encoders]
         (narrow, _), (wide, pooled) = read
         assert pooled is not None  # the second encoder has a projection
         embeds = PromptEmbeds(torch.cat([narrow, wide], dim=-1), pooled)
@@ -100,7 +100,7 @@ class SDXL(DiffusersPrior):
             torch.cuda.empty_cache()
 
     def _forward(self, x_t: Tensor, t: Tensor, embeds: PromptEmbeds) -> Tensor:
-        side = self.style.resolution
+        side = self.card.resolution
         # Original height and width, top and left of the crop, height and width wanted: whole and not enlarged.
         sizes = torch.tensor([side, side, 0, 0, side, side], device=x_t.device).expand(len(x_t), SIZES)
         added = {"text_embeds": embeds.pooled, "time_ids": sizes}

@@ -16,10 +16,10 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from distill.card import PromptStyle
+from distill.card import PriorCard
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
-from distill.priors.card import choose_style
+from distill.priors.card import choose_card
 from distill.priors.controlnet import ControlNets
 from distill.priors.guided import FOLDER as HEAD
 from distill.priors.guided import Guided
@@ -66,8 +66,8 @@ class StableDiffusion(DiffusersPrior):
             self.controlnets = ControlNets(self.options, self.network.config, device, self.dtype)
             self.controls = self.controlnets.controls
         self.space = self._latents() if (folder / "vae").is_dir() else PixelSpace(channels)
-        self.style = choose_style(folder, self._family_style())
-        size = self.style.resolution // self.space.factor
+        self.card = choose_card(folder, self._family_card())
+        size = self.card.resolution // self.space.factor
         self.shape = channels, size, size
 
     def _open_head(self) -> Guided:
@@ -87,10 +87,10 @@ class StableDiffusion(DiffusersPrior):
     def _latents(self) -> Space:
         return open_latents(self.folder, self.network.config["in_channels"], self.name, self.device)
 
-    def _family_style(self) -> PromptStyle:
-        """The style where the folder holds no card."""
+    def _family_card(self) -> PriorCard:
+        """The card where the folder holds no card."""
         max_tokens = min(self._tokenizer.model_max_length, self._text_encoder.config.max_position_embeddings)
-        return PromptStyle(self.network.config["sample_size"] * self.space.factor, max_tokens)
+        return PriorCard(self.network.config["sample_size"] * self.space.factor, max_tokens)
 
     def _check_unet(self) -> None:
         config = self.network.config
@@ -112,7 +112,7 @@ class StableDiffusion(DiffusersPrior):
     def embed(self, prompts: Sequence[str]) -> PromptEmbeds:
         if self._text_encoder is None:
             raise RuntimeError(f"{self.name}: the text encoder was freed; embed all prompts before")
-        tokens, _ = pad_tokens(self._tokenizer, prompts, self.style.max_tokens, self.name)
+        tokens, _ = pad_tokens(self._tokenizer, prompts, self.card.max_tokens, self.name)
         tokens = tokens.to(self.device)
         pooled = bag_of_words(self._text_encoder, tokens) if self.guided else None
         return PromptEmbeds(self._text_encoder(tokens)[0], pooled)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
-from distill.card import RuleDefaults
+from distill.card import PriorDefaults
 from distill.rules.bridge import Bridge
 from distill.rules.csd import CSD
 from distill.rules.dds import DDS
@@ -152,7 +152,7 @@ def entry_of(name: str) -> RuleEntry:
     raise UnknownRule(f"There is no rule {name!r}.", f"{hint}Choose one of {', '.join(RULES)}.")
 
 
-def make_rule(name: str, defaults: RuleDefaults, **constants: Any) -> Rule[Any]:
+def make_rule(name: str, defaults: PriorDefaults, **constants: Any) -> Rule[Any]:
     """The rule with the paper's constants for 2D, then the prior's own, then those given.
 
     Raises UnknownRule for a name or a constant that does not exist.
@@ -178,7 +178,7 @@ def constants_of(name: str) -> list[str]:
     return [name for name in names if name not in ("name", "learnt", "reference")] + lora + list(OF_THE_PLAN)
 
 
-def plan_picture(name: str, steps: int, defaults: RuleDefaults, **constants: Any) -> tuple[StagePlan, ...]:
+def plan_picture(name: str, steps: int, defaults: PriorDefaults, **constants: Any) -> tuple[StagePlan, ...]:
     """The stages of a rule in 2D: what goes before it, then itself. `steps` are those of all together.
 
     Beside the rule's own constants `first` is the share of the steps before it, and `lr_scale` its stage's rate.
@@ -191,7 +191,7 @@ def plan_picture(name: str, steps: int, defaults: RuleDefaults, **constants: Any
     return (*_before(entry.first_rule, first, defaults), own) if first else (own,)
 
 
-def _before(name: str, steps: int, defaults: RuleDefaults) -> tuple[StagePlan, ...]:
+def _before(name: str, steps: int, defaults: PriorDefaults) -> tuple[StagePlan, ...]:
     plans = plan_picture(name, steps, defaults)
     rule = plans[0].rule
     if name == "sds" and isinstance(rule, SDS):

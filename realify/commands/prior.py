@@ -149,22 +149,22 @@ def words(
     console = Console()
     with told_errors(Console(stderr=True), debug=False):
         # Imported here: torch takes a second, and `realify --help` should not.
-        from distill.card import read_style
+        from distill.card import read_card
         from distill.hub.locate import find_prior
 
         folder = find_prior(name)
-        card = folder / "prior.json"
-        if not card.is_file():
+        file = folder / "prior.json"
+        if not file.is_file():
             console.print(f"{name} brings no list of words: write freely.")
             return
-        style = read_style(card)
-        groups = {**style.words, "views": tuple(style.views.values()), "backgrounds": tuple(style.backgrounds)}
+        card = read_card(file)
+        groups = {**card.words, "views": tuple(card.views.values()), "backgrounds": tuple(card.backgrounds)}
         if as_json:
             print(json.dumps(groups, indent=1))
             return
         for group, known in groups.items():
             console.print(f"[bold]{group}[/bold]  {', '.join(known)}", soft_wrap=not console.is_terminal)
-        example = f'{style.prefix}a red {"mushroom" if "mushroom" in style.objects else style.objects[0]}'
+        example = f'{card.prefix}a red {"mushroom" if "mushroom" in card.objects else card.objects[0]}'
         console.print(f'\nA prompt, as in "{example}"; background, view and quality words are added by themselves.')
 
 

@@ -97,7 +97,7 @@ def check_prior(
 
 def _measure(prior: Any, load_seconds: float, before: int) -> Check:
     on = prior.device
-    picture = _picture(prior.style.resolution).to(on)
+    picture = _picture(prior.card.resolution).to(on)
     with torch.no_grad():
         x, encode_seconds = _timed(on, lambda: prior.encode(picture))
     decoded, decode_seconds = _timed(on, lambda: prior.decode(x))
@@ -118,8 +118,8 @@ def _measure(prior: Any, load_seconds: float, before: int) -> Check:
         dtype=str(prior.dtype).removeprefix("torch."),
         parametrization=prior.parametrization,
         network_parameters=prior.count_parameters(),
-        token_limit=prior.style.max_tokens,
-        resolution=prior.style.resolution,
+        token_limit=prior.card.max_tokens,
+        resolution=prior.card.resolution,
         shape=tuple(prior.shape),
         load_seconds=load_seconds,
         encode_seconds=encode_seconds,

@@ -27,7 +27,7 @@ def ask(job: ImageJob, prior: Prior) -> tuple[PromptBatch, tuple[str, ...]]:
     embeds = embed_pairs(prior, pairs)
     prior.free_text_encoder()
     told = [words_cut(prior, pair.cut) for pair in pairs]
-    told += [unknown_object(prior.style, prompt) for prompt in job.prompts]
+    told += [unknown_object(prior.card, prompt) for prompt in job.prompts]
     rows = [row for row in range(len(pairs)) for _ in range(job.count)]
     parts = (embeds.target, embeds.source, embeds.unconditional, embeds.negative)
     return PromptBatch(*(part[rows] for part in parts)), tuple(warning for warning in told if warning)
@@ -38,7 +38,7 @@ def show(job: ImageJob, prior: Prior, prompts: PromptBatch, start: Tensor | None
     much as a sketch's colours do. Without one, at strength 0 or for another prior they stay as they are, which means a
     blank guide.
     """
-    strength = prior.style.defaults.guide if job.guide is None else job.guide
+    strength = prior.card.defaults.guide if job.guide is None else job.guide
     if start is None or strength == 0 or "guide" not in prior.controls:
         return prompts
     guide = picture_guide(start, strength).expand(len(prompts.target), -1, -1, -1)
@@ -51,7 +51,7 @@ def plan(job: ImageJob, prior: Prior, reference: Tensor | None) -> tuple[StagePl
     A painting has no first stage (section 3.4 of arXiv 2406.09417): it begins where the source prompt says. By
     default it takes the steps that the rule has beside its first stage. Raises UnknownRule, ImageError.
     """
-    defaults = prior.style.defaults
+    defaults = prior.card.defaults
     of_rule: dict[str, Any] = {"reference": reference} if entry_of(job.rule).edits else {}
     given = _constants(job, defaults_of(job, prior, of_rule))
     steps = job.steps or defaults.picture_steps
@@ -66,7 +66,7 @@ def plan(job: ImageJob, prior: Prior, reference: Tensor | None) -> tuple[StagePl
 
 def defaults_of(job: ImageJob, prior: Prior, of_rule: dict[str, Any]) -> StagePlan:
     """The rule's own stage without the job's constants."""
-    return plan_picture(job.rule, 100, prior.style.defaults, **of_rule)[-1]
+    return plan_picture(job.rule, 100, prior.card.defaults, **of_rule)[-1]
 
 
 def check_task(job: ImageJob) -> None:
@@ -97,7 +97,7 @@ def check_prior(job: ImageJob, prior: Prior) -> None:
 
 def _view(job: ImageJob, prior: Prior) -> str | None:
     """The prior's word for the view, asked for by that word or its short name."""
-    views = {str(name): word for name, word in prior.style.views.items()}
+    views = {str(name): word for name, word in prior.card.views.items()}
     if job.view is None or job.view in views.values():
         return job.view
     if job.view in views:
@@ -107,9 +107,9 @@ def _view(job: ImageJob, prior: Prior) -> str | None:
 
 
 def _background(job: ImageJob, prior: Prior) -> str | None:
-    if job.background is None or job.background in prior.style.backgrounds:
+    if job.background is None or job.background in prior.card.backgrounds:
         return job.background
-    raise ImageError(f"There is no background {job.background!r}.", _choose(prior, ", ".join(prior.style.backgrounds)))
+    raise ImageError(f"There is no background {job.background!r}.", _choose(prior, ", ".join(prior.card.backgrounds)))
 
 
 def _choose(prior: Prior, known: str) -> str:

@@ -104,7 +104,7 @@ class ImageRun:
         prompts, told = ask(job, prior)
         x = None if start is None else prior.encode(start).detach()
         self.plans = plan(job, prior, x)
-        lr = job.lr or prior.style.defaults.picture_lr
+        lr = job.lr or prior.card.defaults.picture_lr
         self.job = replace(job, steps=sum(stage.steps for stage in self.plans), lr=lr)
         if self._should_stop():
             raise Stopped
@@ -129,14 +129,14 @@ class ImageRun:
         if self.job.picture is None:
             return None, []
         path = self.folder / INPUT if self.resume else self.job.picture
-        image, notes = read_square(path, self.prior.style.resolution, self.job.fit)
+        image, notes = read_square(path, self.prior.card.resolution, self.job.fit)
         return torch.from_numpy(np.asarray(image, np.float32) / 255)[None].to(self.prior.device), notes
 
     def _picture(self, start: Tensor | None, x: Tensor | None, generator: torch.Generator) -> Picture:
         """What is optimised: from the picture read, or from noise."""
         job, prior = self.job, self.prior
         if job.task == "illusion":
-            return RotatedOverlays(prior, *random_films(prior.style.resolution, generator), job.brightness)
+            return RotatedOverlays(prior, *random_films(prior.card.resolution, generator), job.brightness)
         if x is None:
             x = random_x(prior, job.count, generator)
         if job.parameters == "latent":

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from distill.canvas import join_views
-from distill.card import PromptStyle
+from distill.card import PriorCard
 from distill.prompts import view_word
 from realify.settings import Render
 from realify.stages.rasterised import Exposed, Shot, expose
@@ -30,9 +30,9 @@ Look = Literal["textured", "textureless", "normals"]
 CLAY = (0.5, 0.5, 0.5, 0.8, 0.0)  # linear base colour, roughness, metallic of the textureless look
 
 
-def camera_ranges(style: PromptStyle, close_up_share: float) -> CameraRanges:
+def camera_ranges(card: PriorCard, close_up_share: float) -> CameraRanges:
     """Where the prior likes its cameras: its own ranges if it brings some, else those of docs/conventions.md."""
-    cameras = style.cameras
+    cameras = card.cameras
     if cameras is None:
         return CameraRanges(fovy=(40.0, 50.0), close_up_share=close_up_share)
 
@@ -52,48 +52,48 @@ def camera_ranges(style: PromptStyle, close_up_share: float) -> CameraRanges:
 
 
 def sample_shots(
-    settings: Render, style: PromptStyle, size: int, aims: Tensor, generator: torch.Generator
+    settings: Render, card: PriorCard, size: int, aims: Tensor, generator: torch.Generator
 ) -> list[Shot]:
     """`settings.views` shots at S = size pixels; close-ups look towards one of the aims [N, 3]."""
-    views = sample_views(settings.views, camera_ranges(style, settings.close_up), generator, aims)
-    return _shoot(views, settings, style, size, generator)
+    views = sample_views(settings.views, camera_ranges(card, settings.close_up), generator, aims)
+    return _shoot(views, settings, card, size, generator)
 
 
 def spread_shots(
-    settings: Render, style: PromptStyle, size: int, count: int, aims: Tensor, generator: torch.Generator
+    settings: Render, card: PriorCard, size: int, count: int, aims: Tensor, generator: torch.Generator
 ) -> list[Shot]:
     """As `sample_shots`, but `count` shots that stand evenly spread, so that together they see the body from all around
     (as far as the prior's cameras go): those from afar first, then the close-ups.
     """
-    views = spread_views(count, camera_ranges(style, settings.close_up), generator, aims)
-    return _shoot(views, settings, style, size, generator)
+    views = spread_views(count, camera_ranges(card, settings.close_up), generator, aims)
+    return _shoot(views, settings, card, size, generator)
 
 
 def _shoot(
-    views: Sequence[View], settings: Render, style: PromptStyle, size: int, generator: torch.Generator
+    views: Sequence[View], settings: Render, card: PriorCard, size: int, generator: torch.Generator
 ) -> list[Shot]:
     """Each view with a light, a background and words of its own."""
     shots = []
     for view, camera in zip(views, camera_positions(views), strict=True):
-        background, word = _background(settings, style, size, generator)
-        words = view_word(style, view.azimuth, view.elevation, view.close_up)
+        background, word = _background(settings, card, size, generator)
+        words = view_word(card, view.azimuth, view.elevation, view.close_up)
         shots.append(Shot(view, sample_light(camera, generator), background, word, words))
     return shots
 
 
 def sample_rings(
-    settings: Render, style: PromptStyle, size: int, together: int, generator: torch.Generator
+    settings: Render, card: PriorCard, size: int, together: int, generator: torch.Generator
 ) -> list[Shot]:
     """Shots in groups of `together` around the body, one after another, which a multi-view prior sees as one picture.
 
     A group shares elevation, distance, field of view, background and the light (in the body's frame); its first
     azimuth is random. The cameras tell the views, so there are no words for them.
     """
-    ranges = replace(camera_ranges(style, 0.0), high_share=0.0)
+    ranges = replace(camera_ranges(card, 0.0), high_share=0.0)
     shots = []
     firsts = sample_views(count_pictures(settings, together), ranges, generator)
     for first, camera in zip(firsts, camera_positions(firsts), strict=True):
-        background, word = _background(settings, style, size, generator)
+        background, word = _background(settings, card, size, generator)
         light = sample_light(camera, generator)
         for i in range(together):
             view = replace(first, azimuth=(first.azimuth + i * 360.0 / together) % 360.0)
@@ -107,13 +107,13 @@ def count_pictures(settings: Render, together: int) -> int:
 
 
 def _background(
-    settings: Render, style: PromptStyle, size: int, generator: torch.Generator
+    settings: Render, card: PriorCard, size: int, generator: torch.Generator
 ) -> tuple[Tensor, str | None]:
-    names = sorted(style.backgrounds)
+    names = sorted(card.backgrounds)
     if not names or float(torch.rand((), generator=generator)) < settings.random_background:
         return anything(size, generator), None
     name = names[int(torch.randint(len(names), (), generator=generator))]
-    return around(style.backgrounds[name], size, generator), name
+    return around(card.backgrounds[name], size, generator), name
 
 
 def sample_look(textureless: float, generator: torch.Generator) -> Look:

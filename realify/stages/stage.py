@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from distill.canvas import canvas_side
-from distill.card import RuleDefaults
+from distill.card import PriorDefaults
 from distill.prior import Prior
 from distill.prompts import PromptTable
 from distill.rules.bridge import Bridge
@@ -48,7 +48,7 @@ SPECKLE_SIZE = 0.01  # working units between a point and the neighbour it should
 LR_END = 0.3  # each stage's learning rates fall to this share, so that it settles
 
 
-def plan_stages(settings: Settings, defaults: RuleDefaults) -> tuple[StagePlan, StagePlan]:
+def plan_stages(settings: Settings, defaults: PriorDefaults) -> tuple[StagePlan, StagePlan]:
     """The two rules, SDS and bridge if not told otherwise; what the settings leave open is the prior's own default.
 
     Raises SettingsError where a setting and a default leave no timesteps to draw.
@@ -72,7 +72,7 @@ def plan_stages(settings: Settings, defaults: RuleDefaults) -> tuple[StagePlan, 
     )
 
 
-def _rule(name: str, strength: float | None, defaults: RuleDefaults) -> Rule[Any]:
+def _rule(name: str, strength: float | None, defaults: PriorDefaults) -> Rule[Any]:
     """SDS and the bridge with their 3D constants, every other rule with those of distill/rules/registry.py."""
     if name == "sds":
         return SDS(_or(strength, defaults.sds_guidance_scale))
@@ -151,11 +151,11 @@ class StageRun:
         self.plan, self.body, self.prior, self.prompts = plan, body, prior, prompts
         self.targets, self.renderer, self.settings, self.generator = targets, renderer, settings, generator
         across = canvas_side(prior.views)
-        self.size = settings.render.resolution or prior.style.resolution // across  # of a photograph
+        self.size = settings.render.resolution or prior.card.resolution // across  # of a photograph
         self.picture_size = self.size * across
         self.rule_state = plan.rule.init(prior, before)
-        self.keep_colors = _or(settings.color.keep, prior.style.defaults.keep_colors)
-        self.guide = _or(settings.prior.guide, prior.style.defaults.guide)
+        self.keep_colors = _or(settings.color.keep, prior.card.defaults.keep_colors)
+        self.guide = _or(settings.prior.guide, prior.card.defaults.guide)
         self.pull = 0.0  # size of the current distillation gradient: its root mean square times the pixels
         self.step = 0  # steps done
         self.looking: list[View] = []  # the views of the current step, to name in an error
@@ -245,10 +245,10 @@ class StageRun:
         return loss + self.pull * self._color_terms(surface)
 
     def _sample_shots(self, surface: Surface) -> list[Shot]:
-        settings, style, views = self.settings.render, self.prior.style, self.prior.views
+        settings, card, views = self.settings.render, self.prior.card, self.prior.views
         if views > 1:
-            return sample_rings(settings, style, self.size, views, self.generator)
-        return sample_shots(settings, style, self.size, surface.vertices.detach(), self.generator)
+            return sample_rings(settings, card, self.size, views, self.generator)
+        return sample_shots(settings, card, self.size, surface.vertices.detach(), self.generator)
 
     def _color_terms(self, surface: Surface) -> Tensor:
         """Speckles, and drift from the sketch's colours, at random points of the surface."""

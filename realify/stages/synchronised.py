@@ -73,7 +73,7 @@ def plan_sample(settings: Settings, prior: Prior) -> SamplePlan:
 
     Raises SettingsError for steps with a prior of several views in a picture: it has its own way to hold them together.
     """
-    sample, own = settings.sample, prior.style.defaults
+    sample, own = settings.sample, prior.card.defaults
     steps = own.sample_steps if sample.steps is None else sample.steps
     if steps and prior.views > 1:
         raise SettingsError(
@@ -117,9 +117,9 @@ class SampleRun:
         self.plan, self.body, self.prior, self.prompts = plan, body, prior, prompts
         self.renderer, self.settings, self.generator = renderer, settings, generator
         self.name, self.effort = plan.name, plan.effort
-        own = prior.style.defaults.guide
+        own = prior.card.defaults.guide
         self.guide = own if settings.prior.guide is None else settings.prior.guide
-        self.size = prior.style.resolution  # of a render: it is compared with the prior's own pictures
+        self.size = prior.card.resolution  # of a render: it is compared with the prior's own pictures
         self.step = 0  # steps done
         self.noised: list[Tensor] = []  # x of each group's views, [B, C, h, w]; empty before the first step
         self.surface: Surface = body.surface().detached()
@@ -132,7 +132,7 @@ class SampleRun:
         """Every group's shots stand all around the body."""
         self.begun = self.generator.get_state()
         plan, render, aims = self.plan, self.settings.render, self.surface.vertices
-        shots = spread_shots(render, self.prior.style, self.size, plan.views, aims, self.generator)
+        shots = spread_shots(render, self.prior.card, self.size, plan.views, aims, self.generator)
         self.shots = [shots[i :: plan.groups] for i in range(plan.groups)]
 
     def run(self, on_step: Callable[[float], None]) -> None:

@@ -87,7 +87,7 @@ def test_captions_are_those_of_the_renders_and_fewer_begin_more(prior: Diffusers
     every = [*subjects.sweep, *subjects.compared]
     assert [each.caption for each in every] == [each.caption for each in real]
     targets = [pair.target for pair in pairs_of(prior, every)]
-    assert targets == [each.caption + prior.style.target_suffix for each in real]
+    assert targets == [each.caption + prior.card.target_suffix for each in real]
     assert subjects.compared == read_subjects(COUNT + 3).compared[:COUNT]
     told = {each.object for each in every}
     assert len(told) == len(every) and told.isdisjoint(meta["object"] for meta in others.metas)
@@ -97,8 +97,8 @@ def test_every_caption_of_the_largest_run_has_room_for_all_descriptors(prior: Di
     found = read_subjects(CUDA.captions)
     for suffix in (None, *DESCRIPTORS):
         pairs = pairs_of(prior, [*found.sweep, *found.compared], suffix)
-        assert all(pair.source.endswith(suffix or prior.style.source_suffix) for pair in pairs)
-    assert prior.style.source_suffix not in DESCRIPTORS
+        assert all(pair.source.endswith(suffix or prior.card.source_suffix) for pair in pairs)
+    assert prior.card.source_suffix not in DESCRIPTORS
     with pytest.raises(ValueError, match="shorter descriptors"):
         pairs_of(prior, found.compared, ", noisy" * 20)
 

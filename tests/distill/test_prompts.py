@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from distill.card import SOURCE_SUFFIX, TARGET_SUFFIX, PromptStyle, read_style
+from distill.card import SOURCE_SUFFIX, TARGET_SUFFIX, PriorCard, read_card
 from distill.load import EMBEDDED
 from distill.priors.gaussian import GaussianPrior
 from distill.prompts import PromptError, PromptTable, build_prompts, view_word, without_quality
 from tests.distill.gaussian import STD, mean_of, schedule
 
-STABLE_DIFFUSION = PromptStyle(resolution=4, max_tokens=77)
-OWN = read_style(EMBEDDED / "prior.json")
+STABLE_DIFFUSION = PriorCard(resolution=4, max_tokens=77)
+OWN = read_card(EMBEDDED / "prior.json")
 MUSHROOM = "a red mushroom with white spots"
 
 
-def prior_of(style: PromptStyle) -> GaussianPrior:
-    return GaussianPrior(mean_of, STD, schedule(), style)
+def prior_of(card: PriorCard) -> GaussianPrior:
+    return GaussianPrior(mean_of, STD, schedule(), card)
 
 
 def test_the_embedded_priors_caption_grammar() -> None:
@@ -69,15 +69,15 @@ def test_a_domain_is_told_to_the_source_alone() -> None:
     assert "painting" not in pair.target
 
 
-@pytest.mark.parametrize("style", [OWN, STABLE_DIFFUSION], ids=["embedded", "stable diffusion"])
-def test_over_the_limit_the_users_last_words_are_cut_and_named(style: PromptStyle) -> None:
-    prior = prior_of(style)
+@pytest.mark.parametrize("card", [OWN, STABLE_DIFFUSION], ids=["embedded", "stable diffusion"])
+def test_over_the_limit_the_users_last_words_are_cut_and_named(card: PriorCard) -> None:
+    prior = prior_of(card)
     long = MUSHROOM + " " + " ".join(f"word{i}" for i in range(80))
     pair = build_prompts(prior, long, "overhead view", "grey")
     assert pair.cut and pair.cut[-1] == "word79"
     assert pair.source.count(SOURCE_SUFFIX) == pair.target.count(TARGET_SUFFIX) == 1
     assert "overhead view" in pair.target and "overhead view" in pair.source
-    assert max(len(prior.tokenize(text)) for text in (pair.target, pair.source)) <= style.max_tokens
+    assert max(len(prior.tokenize(text)) for text in (pair.target, pair.source)) <= card.max_tokens
     kept = long.split()[: -len(pair.cut)]
     assert " ".join(kept) in pair.target and " ".join(kept) in pair.source
 
@@ -88,9 +88,9 @@ def test_no_room_for_a_single_word_is_an_error() -> None:
 
 
 def test_two_prompts_that_read_the_same_are_an_error() -> None:
-    style = replace(STABLE_DIFFUSION, target_suffix=", foggy", source_suffix=",  foggy")
+    card = replace(STABLE_DIFFUSION, target_suffix=", foggy", source_suffix=",  foggy")
     with pytest.raises(PromptError, match="same tokens"):
-        build_prompts(prior_of(style), MUSHROOM)
+        build_prompts(prior_of(card), MUSHROOM)
 
 
 @pytest.mark.parametrize("prompt", ["", "  \n"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from distill.card import read_style
+from distill.card import read_card
 from distill.load import EMBEDDED
 from training.card import RARE, card, words_of
 from training.corruptions import DESCRIPTORS
@@ -46,9 +46,9 @@ def test_the_product_reads_the_card(tmp_path: Path) -> None:
     base = json.loads((EMBEDDED / "prior.json").read_text(encoding="utf-8"))
     made = card(base, metas(), max_tokens=56, resolution=64)
     (tmp_path / "prior.json").write_text(json.dumps(made), encoding="utf-8")
-    style = read_style(tmp_path / "prior.json")
-    assert style.max_tokens == 56 and style.resolution == 64
-    assert style.target_suffix == QUALITY and style.source_suffix == ", " + ", ".join(DESCRIPTORS)
-    assert dict(style.backgrounds) == BACKGROUNDS
-    assert style.words["objects"] == ("chair", "mug", "mushroom")
+    read = read_card(tmp_path / "prior.json")
+    assert read.max_tokens == 56 and read.resolution == 64
+    assert read.target_suffix == QUALITY and read.source_suffix == ", " + ", ".join(DESCRIPTORS)
+    assert dict(read.backgrounds) == BACKGROUNDS
+    assert read.words["objects"] == ("chair", "mug", "mushroom")
     assert made["scenes"] == ["on grass, blue sky"]

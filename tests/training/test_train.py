@@ -84,7 +84,7 @@ def test_learns_and_leaves_a_prior_that_the_product_loads(
     assert len(losses) == 3 and all(0 < loss < 0.95 for loss in losses)  # v of noise has a mean square of about 1
     assert losses[0] < losses[2]  # a guide helps
     prior = load_prior(str(out / "prior"), "cpu")
-    assert prior.style.words["objects"] == ("disc", "square") and prior.style.max_tokens == 24
+    assert prior.card.words["objects"] == ("disc", "square") and prior.card.max_tokens == 24
     assert not list(out.glob("*.part")) and not (out / "prior.old").exists()
 
 
@@ -116,7 +116,7 @@ def test_goes_on_after_a_kill(shard: Path, tiny_prior: Path, tmp_path: Path) -> 
     assert after["step"] == steps + 3 and after["seen"] == (2 * steps + 3) * BATCH
     assert after["minutes"] > before["minutes"]
     assert adamw_steps(before) == steps and adamw_steps(after) == steps + 3  # the moments went on, too
-    assert load_prior(str(out / "prior"), "cpu").style.max_tokens == 24
+    assert load_prior(str(out / "prior"), "cpu").card.max_tokens == 24
 
 
 def test_a_kill_amid_the_exchange_of_priors_leaves_one(shard: Path, tiny_prior: Path, tmp_path: Path) -> None:

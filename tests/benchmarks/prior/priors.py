@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distill.card import PromptStyle
+from distill.card import PriorCard
 from distill.controls import ControlKind
 from distill.prior import PromptEmbeds
 from distill.priors.gaussian import GaussianPrior
@@ -24,15 +24,15 @@ def prior_of(picture_of: Callable[[str], np.ndarray | Tensor], max_tokens: int =
         return torch.as_tensor(picture_of(prompt), dtype=torch.float32).permute(2, 0, 1) * 2 - 1
 
     schedule = NoiseSchedule.from_alphas_cumprod(torch.linspace(0.9999, 0.0005, 1000))
-    style = PromptStyle(SIZE, max_tokens, prefix="a photo of ")
-    return GaussianPrior(mean_of, 0.1, schedule, style)
+    card = PriorCard(SIZE, max_tokens, prefix="a photo of ")
+    return GaussianPrior(mean_of, 0.1, schedule, card)
 
 
 class Copyist(GaussianPrior):
     """A guided prior that draws its guide, and what the words mean where there is none."""
 
-    def __init__(self, mean_of: Callable[[str], Tensor], std: float, schedule: NoiseSchedule, style: PromptStyle):
-        super().__init__(mean_of, std, schedule, style)
+    def __init__(self, mean_of: Callable[[str], Tensor], std: float, schedule: NoiseSchedule, card: PriorCard):
+        super().__init__(mean_of, std, schedule, card)
         self.controls: tuple[ControlKind, ...] = ("guide",)
 
     @torch.no_grad()
@@ -44,4 +44,4 @@ class Copyist(GaussianPrior):
 
 def copyist(picture_of: Callable[[str], np.ndarray | Tensor] = lambda prompt: np.zeros((SIZE, SIZE, 3))) -> Copyist:
     plain = prior_of(picture_of)
-    return Copyist(plain.mean_of, 0.1, plain.schedule, plain.style)
+    return Copyist(plain.mean_of, 0.1, plain.schedule, plain.card)

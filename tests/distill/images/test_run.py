@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.card import RuleDefaults
+from distill.card import PriorDefaults
 from distill.images.picture import LatentPicture, PixelPicture, random_x
 from distill.images.run import PictureRun
 from distill.rules.bridge import Bridge
@@ -21,7 +21,7 @@ from distill.rules.vsd import VSD
 from distill.schedule import AnnealedTimesteps
 from tests.distill.gaussian import SHAPE, gaussian_prior, mean_of, prompt_batch
 
-PAPER = RuleDefaults()
+PAPER = PriorDefaults()
 
 
 class Stopped(Exception):
@@ -141,7 +141,7 @@ def test_times_of_a_path_fall() -> None:
 
 
 def test_a_priors_constants_go_before_the_papers_and_the_users_before_both() -> None:
-    own = RuleDefaults(rules={"sds": {"guidance_scale": 20.0}, "vsd": {"lora_lr": 1e-3}})
+    own = PriorDefaults(rules={"sds": {"guidance_scale": 20.0}, "vsd": {"lora_lr": 1e-3}})
     assert constants(make_rule("sds", own))["guidance_scale"] == 20
     assert constants(make_rule("sds", own, guidance_scale=5.0))["guidance_scale"] == 5
     assert constants(plan_picture("bridge", 100, own)[0].rule)["guidance_scale"] == 8

@@ -33,7 +33,7 @@ def noisy(prior: DiffusersPrior, count: int = 2) -> tuple[Tensor, Tensor]:
 
 def latents_are_the_vaes_means_shifted_and_scaled(folder: Path) -> None:
     prior = tiny(folder)
-    side = prior.style.resolution
+    side = prior.card.resolution
     images = torch.rand(2, side, side, 3)
     vae: Any = AutoencoderKL.from_pretrained(str(folder / "vae"))
     means = vae.encode(images.permute(0, 3, 1, 2) * 2 - 1).latent_dist.mean
@@ -49,7 +49,7 @@ def latents_are_the_vaes_means_shifted_and_scaled(folder: Path) -> None:
 def an_image_of_any_size_gets_a_gradient(folder: Path) -> None:
     prior = tiny(folder, "bfloat16")  # the VAE stays in float32
     for factor in (2.0, 1.0, 1.5, 0.5):
-        side = int(prior.style.resolution * factor)
+        side = int(prior.card.resolution * factor)
         images = torch.rand(2, side, side, 3, requires_grad=True)
         x = prior.encode(images)
         assert x.shape == (2, *prior.shape) and x.dtype == torch.float32
@@ -62,7 +62,7 @@ def rules_run_for_any_batch(folder: Path) -> None:
     table = PromptTable(prior, "a red apple")
     for count in (1, 3):
         prompts = table.batch(["front view", "back view", None][:count], [None] * count)
-        side = prior.style.resolution
+        side = prior.card.resolution
         x = prior.encode(torch.rand(count, side, side, 3, requires_grad=True))
         t = torch.tensor([20, 500, 980])[:count]
         for rule in (SDS(7.5), Bridge()):
@@ -99,8 +99,8 @@ def prompts_are_read_to_the_limit_and_never_cut(folder: Path) -> None:
     prior = tiny(folder)
     word = len(prior.tokenize("apple apple")) - len(prior.tokenize("apple"))
     assert word == 1
-    fits = "apple " * (prior.style.max_tokens - 2)
-    assert len(prior.tokenize(fits)) == prior.style.max_tokens == 77
+    fits = "apple " * (prior.card.max_tokens - 2)
+    assert len(prior.tokenize(fits)) == prior.card.max_tokens == 77
     assert len(prior.embed([fits])) == 1
     with pytest.raises(ValueError, match="holds 77"):
         prior.embed([fits + "apple"])

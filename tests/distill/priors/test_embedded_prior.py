@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from distill.card import PromptStyle, read_style
+from distill.card import PriorCard, read_card
 from distill.ddim import sample_ddim
 from distill.load import EMBEDDED, load_prior
 from distill.precision import cpu_has_bfloat16
@@ -43,9 +43,9 @@ def samples(prior: DiffusersPrior, embeds: PromptEmbeds) -> torch.Tensor:
 
 
 def test_it_says_what_it_is(prior: DiffusersPrior) -> None:
-    assert (prior.shape, prior.bounded, prior.style.max_tokens) == ((48, 16, 16), True, 56)
+    assert (prior.shape, prior.bounded, prior.card.max_tokens) == ((48, 16, 16), True, 56)
     assert len(prior.schedule) == 1000
-    assert prior.style.cameras is not None and prior.style.cameras.fovy == 38
+    assert prior.card.cameras is not None and prior.card.cameras.fovy == 38
     automatic = load_prior().dtype if not torch.cuda.is_available() else None
     assert automatic in (None, torch.bfloat16 if cpu_has_bfloat16() else torch.float32)
 
@@ -91,11 +91,11 @@ def test_every_prompt_of_a_job_fits_its_tokens() -> None:
 
 
 def test_nearly_each_word_of_the_card_is_one_token(prior: DiffusersPrior) -> None:
-    assert set(prior.style.words) == {"objects", "colors", "materials", "details"}
-    words = [word for sort in prior.style.words.values() for word in sort]
+    assert set(prior.card.words) == {"objects", "colors", "materials", "details"}
+    words = [word for sort in prior.card.words.values() for word in sort]
     pieces = [len(prior.tokenize(word)) - 2 for word in words]
     assert pieces.count(1) > 0.95 * len(pieces)
-    assert len(words) == len(set(words)) and "mushroom" in prior.style.objects
+    assert len(words) == len(set(words)) and "mushroom" in prior.card.objects
 
 
 def test_a_broken_card_names_the_file_and_the_field(tmp_path: Path) -> None:
@@ -103,16 +103,16 @@ def test_a_broken_card_names_the_file_and_the_field(tmp_path: Path) -> None:
     path = tmp_path / "prior.json"
     path.write_text(json.dumps({**card, "backgrounds": {"white": [1]}}), encoding="utf-8")
     with pytest.raises(ValueError, match="not a prior's card"):
-        read_style(path)
+        read_card(path)
     del card["views"]
     path.write_text(json.dumps(card), encoding="utf-8")
     with pytest.raises(ValueError, match="field 'views' is missing"):
-        read_style(path)
+        read_card(path)
 
 
 def test_a_style_without_a_card_is_stable_diffusions() -> None:
-    style = PromptStyle(resolution=512, max_tokens=77)
-    assert style.order[-1] == "view" and style.defaults.sds_guidance_scale == 100
+    card = PriorCard(resolution=512, max_tokens=77)
+    assert card.order[-1] == "view" and card.defaults.sds_guidance_scale == 100
 
 
 def test_the_sampling_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

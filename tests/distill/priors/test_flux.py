@@ -125,12 +125,12 @@ def test_they_do_what_every_family_does(check: Callable[[Path], None], folder: P
 @pytest.mark.parametrize(("save", "scale"), [(save_tiny_flux, 3.5), (save_tiny_chroma, 5.0)], ids=KINDS)
 def test_their_shape_and_style(save: Callable[..., Path], scale: float, tmp_path: Path) -> None:
     prior = tiny(save(tmp_path, card=False))
-    assert (prior.shape, prior.style.resolution, prior.style.max_tokens) == ((16, 128, 128), 1024, 512)
-    assert prior.style.defaults.sampling_guidance_scale == scale
+    assert (prior.shape, prior.card.resolution, prior.card.max_tokens) == ((16, 128, 128), 1024, 512)
+    assert prior.card.defaults.sampling_guidance_scale == scale
     assert (prior.family, prior.views, prior.controls, prior.notes) == ("Flux", 1, (), [])
     save_card(tmp_path, 96, 40)
     prior = tiny(tmp_path)
-    assert (prior.shape, prior.style.max_tokens) == ((16, 12, 12), 40)
+    assert (prior.shape, prior.card.max_tokens) == ((16, 12, 12), 40)
     save_card(tmp_path, 72, 40)
     with pytest.raises(PriorError, match=r"72.* a multiple of 16"):
         tiny(tmp_path)

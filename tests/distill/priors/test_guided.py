@@ -53,7 +53,7 @@ def asked(prior: DiffusersPrior, shown: Tensor | None, count: int = 2) -> Prompt
 
 
 def test_it_says_what_it_is(prior: DiffusersPrior) -> None:
-    assert (prior.controls, prior.shape, prior.style.resolution) == (("guide",), (48, 8, 8), 32)
+    assert (prior.controls, prior.shape, prior.card.resolution) == (("guide",), (48, 8, 8), 32)
     assert prior.bounded and prior.parametrization == "v_prediction" and prior.views == 1
     network = sum(weight.numel() for weight in prior.network.parameters())
     assert 0 < prior.count_parameters() - network < 10_000

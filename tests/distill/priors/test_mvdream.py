@@ -115,7 +115,7 @@ def test_cameras_are_ours_with_blenders_axes_and_the_front_on_plus_x() -> None:
 
 
 def test_shapes_and_spaces(prior: MVDream) -> None:
-    assert (prior.shape, prior.views, prior.style.resolution) == ((4, 16, 16), 4, 64)
+    assert (prior.shape, prior.views, prior.card.resolution) == ((4, 16, 16), 4, 64)
     images = torch.rand(2, 64, 64, 3, requires_grad=True)
     x = prior.encode(images)
     assert x.shape == (2, *prior.shape) and prior.decode(x).shape == images.shape
@@ -127,7 +127,7 @@ def test_shapes_and_spaces(prior: MVDream) -> None:
 
 
 def test_the_style_leaves_the_views_to_the_cameras(prior: MVDream) -> None:
-    assert not prior.style.views and prior.style.cameras is not None
+    assert not prior.card.views and prior.card.cameras is not None
     embeds = prior.embed(["a", "b", "c"])
     assert embeds.camera is not None and embeds.camera.shape == (3, VIEWS, 16)
     assert torch.equal(embeds.camera[0], embeds.camera[2])  # the unconditional prompt's too

@@ -87,11 +87,11 @@ def test_it_does_what_every_family_does(check: Callable[[Path], None], folder: P
 def test_its_shape_and_style(folder: Path, copy: Path) -> None:
     prior = tiny(folder)
     assert isinstance(prior, Sana)
-    assert (prior.shape, prior.style.resolution, prior.style.max_tokens) == ((8, 2, 2), 64, 300)
-    assert prior.style.defaults.sampling_guidance_scale == 4.5
+    assert (prior.shape, prior.card.resolution, prior.card.max_tokens) == ((8, 2, 2), 64, 300)
+    assert prior.card.defaults.sampling_guidance_scale == 4.5
     assert (prior.views, prior.controls, prior.notes) == (1, (), [])
     save_card(copy, 96, 120)
-    assert (tiny(copy).shape, tiny(copy).style.max_tokens) == ((8, 3, 3), 120)
+    assert (tiny(copy).shape, tiny(copy).card.max_tokens) == ((8, 3, 3), 120)
     save_card(copy, 80, 120)
     with pytest.raises(PriorError, match=r"80.* a multiple of 32"):
         tiny(copy)
@@ -124,7 +124,7 @@ def test_the_embeddings_are_the_pipelines(folder: Path) -> None:
 
 def test_the_instruction_stands_before_what_is_wanted_alone(folder: Path) -> None:
     prior, pipe = tiny(folder), pipeline(folder)
-    plain = [prior.style.negative_prompt, ""]
+    plain = [prior.card.negative_prompt, ""]
     hidden, mask, _, _ = pipe.encode_prompt(plain, False, complex_human_instruction=None)
     assert torch.allclose(prior.embed(plain).hidden, hidden * mask[..., None], atol=1e-4)
     hidden, _, _, _ = pipe.encode_prompt(PROMPTS, False, complex_human_instruction=None)
@@ -161,9 +161,9 @@ def test_prompts_are_read_to_the_limit_and_never_cut(folder: Path) -> None:
     prior = tiny(folder)
     word = len(prior.tokenize("red red")) - len(prior.tokenize("red"))
     assert word == 1
-    room = prior.style.max_tokens - len(prior.tokenize("red"))
+    room = prior.card.max_tokens - len(prior.tokenize("red"))
     fits = "red" + " red" * room
-    assert len(prior.tokenize(fits)) == prior.style.max_tokens == 300
+    assert len(prior.tokenize(fits)) == prior.card.max_tokens == 300
     embeds = prior.embed([fits])
     assert embeds.mask is not None and embeds.mask.all()
     with pytest.raises(ValueError, match=r"301 tokens.*holds 300"):

@@ -68,8 +68,8 @@ def test_it_does_what_every_family_does(check: Callable[[Path], None], folder: P
 def test_its_shape_and_style(folder: Path) -> None:
     prior = tiny(folder)
     assert isinstance(prior, SD3) and prior.notes == []
-    assert (prior.shape, prior.style.resolution, prior.style.max_tokens) == ((16, 8, 8), 64, 77)
-    assert prior.style.order[-1] == "view"
+    assert (prior.shape, prior.card.resolution, prior.card.max_tokens) == ((16, 8, 8), 64, 77)
+    assert prior.card.order[-1] == "view"
 
 
 @pytest.mark.parametrize("kind", ["folder", "without_t5"])
@@ -151,7 +151,7 @@ def test_the_resolution_is_of_whole_patches_with_a_place(copy: Path) -> None:
     config = copy / "transformer" / "config.json"
     settings = json.loads(config.read_text(encoding="utf-8"))
     config.write_text(json.dumps({**settings, "sample_size": 9}), encoding="utf-8")
-    assert tiny(copy).style.resolution == 64
+    assert tiny(copy).card.resolution == 64
     config.write_text(json.dumps({**settings, "sample_size": 26}), encoding="utf-8")
     with pytest.raises(PriorError, match=r"208.*up to 192"):
         tiny(copy)

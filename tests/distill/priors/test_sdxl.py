@@ -73,8 +73,8 @@ def test_it_does_what_every_family_does(check: Callable[[Path], None], folder: P
 def test_its_shape_and_style(folder: Path) -> None:
     prior = tiny(folder)
     assert isinstance(prior, SDXL)
-    assert (prior.shape, prior.style.resolution, prior.style.max_tokens) == ((4, 8, 8), 64, 77)
-    assert prior.style.order[-1] == "view"
+    assert (prior.shape, prior.card.resolution, prior.card.max_tokens) == ((4, 8, 8), 64, 77)
+    assert prior.card.order[-1] == "view"
 
 
 @pytest.mark.parametrize("zeros", [True, False])

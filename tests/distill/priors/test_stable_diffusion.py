@@ -67,7 +67,7 @@ def test_the_noise_is_what_diffusers_scheduler_would_derive(
 
 def test_latent_shapes_and_scaling(latent: Path) -> None:
     prior = tiny(latent)
-    assert (prior.shape, prior.style.resolution, prior.bounded) == ((4, 8, 8), 32, False)
+    assert (prior.shape, prior.card.resolution, prior.bounded) == ((4, 8, 8), 32, False)
     images = torch.rand(2, 32, 32, 3)
     vae: Any = AutoencoderKL.from_pretrained(str(latent / "vae"))
     wanted = vae.encode(images.permute(0, 3, 1, 2) * 2 - 1).latent_dist.mean * 0.18215
@@ -77,7 +77,7 @@ def test_latent_shapes_and_scaling(latent: Path) -> None:
 
 def test_pixel_space_is_lossless(pixels: Path) -> None:
     prior = tiny(pixels)
-    assert (prior.shape, prior.style.resolution, prior.bounded) == ((12, 8, 8), 16, True)
+    assert (prior.shape, prior.card.resolution, prior.bounded) == ((12, 8, 8), 16, True)
     images = torch.rand(3, 16, 16, 3)
     x = prior.encode(images)
     assert x.shape == (3, 12, 8, 8) and x.abs().max() <= 1
@@ -90,7 +90,7 @@ def test_the_gradient_reaches_an_image_of_any_size(
     space: str, size: float, request: pytest.FixtureRequest
 ) -> None:
     prior = tiny(request.getfixturevalue(space))
-    side = int(prior.style.resolution * size)
+    side = int(prior.card.resolution * size)
     images = torch.rand(2, side, side, 3, requires_grad=True)
     x = prior.encode(images)
     assert x.shape == (2, *prior.shape)
@@ -118,7 +118,7 @@ def test_rules_run_without_a_graph_through_the_unet(
 ) -> None:
     prior = tiny(request.getfixturevalue(space))
     prompts = PromptTable(prior, "a red apple").batch(["front view", "back view"], [None, None])
-    x = prior.encode(torch.rand(2, prior.style.resolution, prior.style.resolution, 3, requires_grad=True))
+    x = prior.encode(torch.rand(2, prior.card.resolution, prior.card.resolution, 3, requires_grad=True))
     gradient, _ = rule.step(
         rule.init(prior), prior, x, torch.tensor([100, 800]), torch.randn_like(x), prompts
     )
@@ -137,7 +137,7 @@ def test_the_text_encoder_is_freed_after_the_table(latent: Path) -> None:
 
 def test_a_prompt_over_the_limit_is_refused_not_cut(latent: Path) -> None:
     prior = tiny(latent)
-    with pytest.raises(ValueError, match=f"holds {prior.style.max_tokens}"):
+    with pytest.raises(ValueError, match=f"holds {prior.card.max_tokens}"):
         prior.embed(["apple " * 100])
 
 

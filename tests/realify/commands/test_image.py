@@ -222,7 +222,7 @@ def test_a_prior_of_several_views_draws_them_on_one_canvas_and_paints_nothing(pa
     save_tiny_mvdream(folder)
     done = image("text", "a cup", "-o", out, "--prior", folder, "--rule", "sds", *FEW, "--json")
     assert done.code == 0, done.told
-    assert done.made["nfe"] == 8 and size_of(out)[0] == load_prior(str(folder)).style.resolution
+    assert done.made["nfe"] == 8 and size_of(out)[0] == load_prior(str(folder)).card.resolution
     done = image("paint", painting, "a cup", "-o", out, "--prior", folder)
     assert done.code == 2 and "draws 4 views" in done.told and "realify image text" in done.told
 

@@ -56,7 +56,7 @@ def stage(
     name: str, body: Body, prior: Prior, prompts: PromptTable, settings: Settings, plan: StagePlan | None = None
 ) -> StageRun:
     """The stage of that name on the ball, its random draws from the settings' seed."""
-    plans = {each.name: each for each in plan_stages(settings, prior.style.defaults)}
+    plans = {each.name: each for each in plan_stages(settings, prior.card.defaults)}
     targets = silhouette_targets(ball(4, RADIUS), 0.1, RENDERER)
     generator = torch.Generator().manual_seed(settings.seed)
     return StageRun(plan or plans[name], body, prior, prompts, targets, RENDERER, settings, generator)

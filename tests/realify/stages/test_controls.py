@@ -74,7 +74,7 @@ def test_every_prompt_comes_with_the_pictures_of_its_shots(kinds: tuple[ControlK
     prior, prompts = load(folders, *kinds)
     body, settings = ball_body(), small_settings(render__views=3).render
     surface = body.surface()
-    shots = sample_shots(settings, prior.style, 32, surface.vertices.detach(), torch.Generator().manual_seed(0))
+    shots = sample_shots(settings, prior.card, 32, surface.vertices.detach(), torch.Generator().manual_seed(0))
     exposed = expose(RENDERER, surface, shots, 32)
     batch = show_controls(prior, describe_shots(prior, prompts, shots), exposed, body.drawn, "textured", 0.5)
     wanted = control_pictures(kinds, exposed, body.drawn, "textured", 0.5)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.card import PromptStyle
+from distill.card import PriorCard
 from distill.load import load_prior
 from distill.prior import Prior, PromptEmbeds
 from distill.priors.base import DiffusersPrior
@@ -37,12 +37,12 @@ def mvdream(tmp_path_factory: pytest.TempPathFactory) -> tuple[MVDream, PromptTa
     return prior, PromptTable(prior, "a red apple")
 
 
-def style(**changes: object) -> PromptStyle:
-    return replace(PromptStyle(resolution=64, max_tokens=77), **changes)  # type: ignore[arg-type]
+def card(**changes: object) -> PriorCard:
+    return replace(PriorCard(resolution=64, max_tokens=77), **changes)  # type: ignore[arg-type]
 
 
-def rings(views: int, seed: int = 0, how: PromptStyle | None = None) -> list[list[View]]:
-    shots = sample_rings(Render(views=views), how or style(), 8, 4, torch.Generator().manual_seed(seed))
+def rings(views: int, seed: int = 0, how: PriorCard | None = None) -> list[list[View]]:
+    shots = sample_rings(Render(views=views), how or card(), 8, 4, torch.Generator().manual_seed(seed))
     return [[shot.view for shot in shots[i : i + 4]] for i in range(0, len(shots), 4)]
 
 
@@ -66,7 +66,7 @@ def test_a_ring_goes_around_the_body() -> None:
 
 
 def test_a_ring_stands_in_one_light_before_one_background() -> None:
-    named = style(backgrounds={"grey": (0.5, 0.5, 0.5), "white": (0.9, 0.9, 0.9)})
+    named = card(backgrounds={"grey": (0.5, 0.5, 0.5), "white": (0.9, 0.9, 0.9)})
     shots = sample_rings(Render(views=8, random_background=0.3), named, 8, 4, torch.Generator().manual_seed(1))
     for ring in (shots[:4], shots[4:]):
         assert all(shot.light == ring[0].light and shot.background is ring[0].background for shot in ring)
@@ -78,7 +78,7 @@ def test_a_ring_stands_in_one_light_before_one_background() -> None:
 def test_shots_are_tiled_in_reading_order() -> None:
     body = ball_body()
     surface = body.surface()
-    shots = sample_rings(Render(views=8), style(), 16, 4, torch.Generator().manual_seed(2))
+    shots = sample_rings(Render(views=8), card(), 16, 4, torch.Generator().manual_seed(2))
     images = photograph(RENDERER, surface, body.material, shots, 16)
     tiled = tile(images, 4)
     assert tiled.shape == (2, 32, 32, 3)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.card import PromptStyle, read_style
+from distill.card import PriorCard, read_card
 from distill.load import EMBEDDED
 from realify.settings import Render
 from realify.stages.random_views import camera_ranges, photograph, sample_look, sample_shots
@@ -20,7 +20,7 @@ from sdf_fit.render.shading import linear_to_srgb
 from tests.realify.stages.stage_bodies import RADIUS, RENDERER, ball_body
 
 SIZE = 48
-EMBEDDED_STYLE = read_style(EMBEDDED / "prior.json")
+EMBEDDED_STYLE = read_card(EMBEDDED / "prior.json")
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -141,7 +141,7 @@ def test_the_priors_own_cameras() -> None:
             low, high = cameras.close_up_distance if shot.view.close_up else cameras.distance
             assert low - 1e-3 <= shot.view.distance / SPHERE_RADIUS <= high + 1e-3
             assert cameras.elevation[0] <= shot.view.elevation <= cameras.elevation[1]
-    others = camera_ranges(PromptStyle(resolution=64, max_tokens=77), 0.2)
+    others = camera_ranges(PriorCard(resolution=64, max_tokens=77), 0.2)
     assert others.close_up_share == 0.2 and others.fill == (0.6, 1.0) and others.close_up_fill == (1.5, 2.5)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.card import RuleDefaults
+from distill.card import PriorDefaults
 from distill.load import load_prior
 from distill.prior import Prior, PromptEmbeds
 from distill.priors.base import DiffusersPrior
@@ -70,7 +70,7 @@ def run(name: str, prior: Prior, prompts: PromptTable, settings: Settings) -> Bo
 
 
 def test_the_plan_is_the_papers_where_nobody_says_otherwise() -> None:
-    first, second = plan_stages(Settings(), RuleDefaults())
+    first, second = plan_stages(Settings(), PriorDefaults())
     assert (first.name, first.steps, second.name, second.steps) == ("stage1", 2000, "stage2", 500)
     assert first.rule == SDS(100.0, weighting="sigma_squared") and second.rule == Bridge(1.0, weighting="uniform")
     drawn = TimestepRange(0.02, 0.98), TimestepRange(0.02, 0.5)
@@ -80,7 +80,7 @@ def test_the_plan_is_the_papers_where_nobody_says_otherwise() -> None:
 
 
 def test_the_prior_decides_before_the_paper_and_the_settings_before_the_prior() -> None:
-    own = RuleDefaults(
+    own = PriorDefaults(
         sds_guidance_scale=20.0,
         bridge_lr_scale=0.4,
         sds_timesteps=TimestepSchedule(TimestepRange(0.1, 0.9), TimestepRange(0.1, 0.6), 0.5),
@@ -97,19 +97,19 @@ def test_the_prior_decides_before_the_paper_and_the_settings_before_the_prior() 
 
 
 def test_a_t_max_below_the_priors_later_one_holds_later_too() -> None:
-    first, _ = plan_stages(apply(Settings(), {"stage1.t_max": 0.4}), RuleDefaults())
+    first, _ = plan_stages(apply(Settings(), {"stage1.t_max": 0.4}), PriorDefaults())
     assert first.timesteps == TimestepSchedule(TimestepRange(0.02, 0.4), TimestepRange(0.02, 0.4), 0.2)
 
 
 def test_a_setting_that_crosses_the_priors_own_is_told() -> None:
     with pytest.raises(SettingsError, match=r"stage1\.t_min is 0\.7, stage1\.t_max_late is 0\.5"):
-        plan_stages(apply(Settings(), {"stage1.t_min": 0.7}), RuleDefaults())
+        plan_stages(apply(Settings(), {"stage1.t_min": 0.7}), PriorDefaults())
 
 
 def test_either_stage_takes_any_rule_that_needs_no_picture_to_edit() -> None:
     assert [name for name, entry in RULES.items() if not entry.edits] == sorted(SETTINGS_RULES, key=list(RULES).index)
     changes = {"stage1.rule": "csd", "stage1.strength": 15, "stage2.rule": "sdi"}
-    first, second = plan_stages(apply(Settings(), changes), RuleDefaults())
+    first, second = plan_stages(apply(Settings(), changes), PriorDefaults())
     assert first.rule == CSD(w1=15.0) and first.name == "stage1"
     assert second.rule == SDI() and second.timesteps == AnnealedTimesteps(0.98, 0.25)
     with pytest.raises(SettingsError, match="one of sds, bridge, nfsd"):
@@ -266,7 +266,7 @@ def test_a_number_that_is_none_stops_with_stage_step_and_view(name: str) -> None
     again = torch.Generator()
     again.set_state(states[-1])
     aims = begun.body.surface().vertices.detach()
-    view = sample_shots(settings.render, prior.style, begun.size, aims, again)[1].view
+    view = sample_shots(settings.render, prior.card, begun.size, aims, again)[1].view
     where = f"azimuth {view.azimuth:.0f}°, elevation {view.elevation:.0f}°"
     assert caught.value.message.startswith(f"stage {name}, step 2, view {where}: ")
     assert caught.value.fix == NonFiniteGradient.fix and "prior.dtype" not in caught.value.message

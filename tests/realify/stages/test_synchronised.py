@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.card import PromptStyle, RuleDefaults, read_style
+from distill.card import PriorCard, PriorDefaults, read_card
 from distill.load import EMBEDDED, load_prior
 from distill.prior import Prior, PromptEmbeds
 from distill.priors.base import DiffusersPrior
@@ -72,8 +72,8 @@ def gaussian() -> tuple[GaussianPrior, PromptTable]:
 def test_the_settings_decide_before_the_prior_and_a_prior_wants_none_unless_it_says_so() -> None:
     prior = red_prior()
     assert plan_sample(Settings(), prior).steps == 0
-    own = RuleDefaults(sample_steps=24, sample_t_max=0.5, sampling_guidance_scale=3.0, sampling_eta=0.6)
-    prior.style = replace(prior.style, defaults=own)
+    own = PriorDefaults(sample_steps=24, sample_t_max=0.5, sampling_guidance_scale=3.0, sampling_eta=0.6)
+    prior.card = replace(prior.card, defaults=own)
     plan = plan_sample(apply(Settings(), {"sample.views": 18}), prior)
     assert (plan.steps, plan.t_max, plan.guidance_scale, plan.views, plan.groups) == (24, 0.5, 3.0, 18, 5)
     assert plan.eta == 0.6
@@ -86,13 +86,13 @@ def test_a_card_may_ask_for_it(tmp_path: Path) -> None:
     card = json.loads((EMBEDDED / "prior.json").read_text())
     card["defaults"] |= {"sample_steps": 12, "sample_t_max": 0.7}
     (tmp_path / "prior.json").write_text(json.dumps(card))
-    asked = read_style(tmp_path / "prior.json").defaults
+    asked = read_card(tmp_path / "prior.json").defaults
     assert (asked.sample_steps, asked.sample_t_max) == (12, 0.7)
     for key in ("sample_steps", "sample_t_max"):
         del card["defaults"][key]
     (tmp_path / "prior.json").write_text(json.dumps(card))
-    silent = read_style(tmp_path / "prior.json").defaults
-    assert (silent.sample_steps, silent.sample_t_max) == (0, RuleDefaults().sample_t_max)
+    silent = read_card(tmp_path / "prior.json").defaults
+    assert (silent.sample_steps, silent.sample_t_max) == (0, PriorDefaults().sample_t_max)
 
 
 def test_the_times_fall_evenly_to_the_end() -> None:
@@ -354,5 +354,5 @@ def test_every_view_is_shown_with_its_guide(
 
 def test_a_render_has_the_priors_size_whatever_the_setting() -> None:
     prior = red_prior()
-    prior.style = PromptStyle(resolution=16, max_tokens=77)
+    prior.card = PriorCard(resolution=16, max_tokens=77)
     assert sampled(prior, PromptTable(prior, "a red ball"), render__resolution=48).size == 16

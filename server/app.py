@@ -24,12 +24,12 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from realify import __version__
-from server.jobs.watched import watch_folders
+from server.jobs.watched import folder_watch
 from server.models import ErrorBody
-from server.parts import Parts
 from server.routes import artefacts, batches, documents, events, health, jobs, options, pairing, queue, uploads
 from server.safety import problems
 from server.safety.gate import Gate, is_open
+from server.services import Services
 from server.store.retention import clean
 
 PAGE = Path(__file__).parent / "page"
@@ -39,8 +39,8 @@ CLEANING_SECONDS = 600.0
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
-def make_app(parts: Parts) -> FastAPI:
-    """The whole application on these parts; its lifespan starts and stops them."""
+def make_app(services: Services) -> FastAPI:
+    """The whole application on these services; its lifespan starts and stops them."""
     app = FastAPI(
         title="Realify",
         version=__version__,
@@ -51,7 +51,7 @@ def make_app(parts: Parts) -> FastAPI:
         generate_unique_id_function=_route_name,
         responses={"default": {"model": ErrorBody, "description": "Any error, whatever its status."}},
     )
-    app.state.parts = parts
+    app.state.services = services
     app.openapi = partial(_openapi, app, app.openapi)  # type: ignore[method-assign]
     for module in ROUTERS:
         app.include_router(module.router)
@@ -62,7 +62,7 @@ def make_app(parts: Parts) -> FastAPI:
     problems.install(app)
     pages = [page.read_text(encoding="utf-8") for page in PAGE.glob("*.html")]
     app.add_middleware(
-        Gate, hosts=parts.hosts, tokens=parts.tokens, body_bytes=parts.config.limits.body_bytes, pages=pages
+        Gate, hosts=services.hosts, tokens=services.tokens, body_bytes=services.config.limits.body_bytes, pages=pages
     )
     return app
 
@@ -90,16 +90,24 @@ def _route_name(route: APIRoute) -> str:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Starts what runs beside the requests; stops it in reverse. Running jobs keep their checkpoints."""
-    parts: Parts = app.state.parts
+    services: Services = app.state.services
     async with AsyncExitStack() as stack:
-        stack.callback(parts.store.close)
-        stack.callback(parts.hub.close)
-        stack.callback(parts.store.listen(parts.metrics.on_events))
-        stack.push_async_callback(parts.dispatcher.close)
-        await parts.dispatcher.start()
-        await stack.enter_async_context(_beside(_clean_up(parts)))
-        await stack.enter_async_context(_beside(watch_folders(parts)))
+        stack.callback(services.store.close)
+        stack.callback(services.hub.close)
+        stack.callback(services.store.listen(services.metrics.on_events))
+        stack.push_async_callback(services.dispatcher.close)
+        await services.dispatcher.start()
+        await stack.enter_async_context(_beside(_clean_up(services)))
+        await stack.enter_async_context(_beside(_watch_folders(services)))
         yield
+
+
+async def _watch_folders(services: Services) -> None:
+    """What lies in the watched folders goes the way of an upload and a submit over HTTP."""
+    async with asyncio.TaskGroup() as group:
+        for folder in services.config.watch:
+            watch = folder_watch(folder, services.config, services.folders, services.store, services.intake)
+            group.create_task(watch.run())
 
 
 @asynccontextmanager
@@ -114,12 +122,12 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await task
 
 
-async def _clean_up(parts: Parts) -> None:
+async def _clean_up(services: Services) -> None:
     """Removes now and then what the retention says."""
     log = structlog.get_logger()
     while True:
         try:
-            removed = await clean(parts.store, parts.folders, parts.config.retention, time.time())
+            removed = await clean(services.store, services.folders, services.config.retention, time.time())
         except Exception:  # e.g. a disk that fails now: the next round may do better, and the log has the reason
             log.exception("cleaning up failed")
         else:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 JobState = Literal["queued", "running", "cancelling", "cancelled", "failed", "done", "dead"]
 STATES: tuple[JobState, ...] = ("queued", "running", "cancelling", "cancelled", "failed", "done", "dead")
@@ -12,6 +14,17 @@ FINISHED: tuple[JobState, ...] = ("cancelled", "failed", "done", "dead")
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9a-z]{26}$")]
 Setting = str | int | float | bool | None
+NAME_LETTERS = 200  # of a job's name or a batch's, at most
+_CONTROL_CODES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # and halves of letters
+
+
+def _letters_alone(text: str) -> str:
+    if _CONTROL_CODES.search(text):
+        raise PydanticCustomError("control_codes", "It should hold letters, no control codes")
+    return text
+
+
+Words = Annotated[str, AfterValidator(_letters_alone)]
 
 
 class Strict(BaseModel):
@@ -43,11 +56,13 @@ class NewJob(Strict):
     """A sketch that was uploaded, a sentence, and what is to differ from the preset."""
 
     sketch: Sha256
-    prompt: str = Field(min_length=1, description="What it is, in a sentence.")
+    prompt: Words = Field(min_length=1, description="What it is, in a sentence.")
     preset: str = "standard"
     seed: int | None = Field(None, description="Every random draw comes from it; none: the preset's.")
     settings: dict[str, Setting] = Field({}, description="Dotted keys as in GET /v1/options.")
-    name: str | None = Field(None, max_length=200, description="What the result is called; else the upload's name.")
+    name: Annotated[Words, Field(max_length=NAME_LETTERS)] | None = Field(
+        None, description="What the result is called; else the upload's name."
+    )
     priority: int = Field(0, ge=-100, le=100, description="The higher go first.")
 
 

@@ -1,4 +1,4 @@
-"""A server from its configuration to its end: opens its parts, listens, tells where it is, and stops in good order."""
+"""A server from its configuration to its end: opens what it is made of, listens, tells where it is, and stops."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from server.network.addresses import certificate_names, page_addresses
 from server.network.announce import Announcement
 from server.network.instance import StartError, owned, tell_address
 from server.network.listening import Server, bound
-from server.parts import Parts, open_parts
 from server.safety.tls import Certificate, ensure_certificate, keep_fresh
+from server.services import Services, open_services
 
 GRACE_SECONDS = 5  # that an answer under way gets to be sent when the server stops
 
@@ -37,7 +37,7 @@ def run(config: ServerConfig, as_json: bool) -> None:
 async def _serve(config: ServerConfig, folders: Folders, listening: socket.socket, as_json: bool) -> None:
     port = listening.getsockname()[1]
     url = local_url(config, port)
-    parts = open_parts(config)
+    services = open_services(config)
 
     def on_ready() -> None:
         # What is there now stays: to look through it again and again would halt every answer for 40 ms.
@@ -46,11 +46,11 @@ async def _serve(config: ServerConfig, folders: Folders, listening: socket.socke
         if as_json:
             _tell_program(url, folders)
         else:
-            _tell_person(url, port, parts, certificate)
+            _tell_person(url, port, services, certificate)
 
-    certificate = await asyncio.to_thread(_certificate, config, folders, parts)
+    certificate = await asyncio.to_thread(_certificate, config, folders, services)
     settings = uvicorn.Config(
-        make_app(parts),
+        make_app(services),
         ssl_certfile=certificate and certificate.cert,
         ssl_keyfile=certificate and certificate.key,
         log_config=None,
@@ -61,20 +61,20 @@ async def _serve(config: ServerConfig, folders: Folders, listening: socket.socke
         lifespan="on",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = Server(settings, on_ready, parts.hub.close)
-    async with _on_the_network(config, port, parts, settings, certificate):
+    server = Server(settings, on_ready, services.hub.close)
+    async with _on_the_network(config, port, services, settings, certificate):
         await server.serve(sockets=[listening])
     if not server.started:
         raise StartError("The server did not start.", "The lines above say why.")
 
 
-def _certificate(config: ServerConfig, folders: Folders, parts: Parts) -> Certificate | None:
-    return ensure_certificate(folders.tls, certificate_names(config.host, parts.hosts.names)) if config.tls else None
+def _certificate(config: ServerConfig, folders: Folders, services: Services) -> Certificate | None:
+    return ensure_certificate(folders.tls, certificate_names(config.host, services.hosts.names)) if config.tls else None
 
 
 @asynccontextmanager
 async def _on_the_network(
-    config: ServerConfig, port: int, parts: Parts, settings: uvicorn.Config, certificate: Certificate | None
+    config: ServerConfig, port: int, services: Services, settings: uvicorn.Config, certificate: Certificate | None
 ) -> AsyncIterator[None]:
     """Announces the server and keeps its certificate fresh while the block runs."""
     async with AsyncExitStack() as stack:
@@ -85,7 +85,7 @@ async def _on_the_network(
         if certificate is not None:
             settings.load()
             assert settings.ssl is not None
-            names = partial(certificate_names, config.host, parts.hosts.names)
+            names = partial(certificate_names, config.host, services.hosts.names)
             renewal = asyncio.create_task(keep_fresh(certificate, names, settings.ssl))
             stack.callback(renewal.cancel)
         yield
@@ -103,14 +103,14 @@ def _tell_program(url: str, folders: Folders) -> None:
     print(json.dumps(about), flush=True)
 
 
-def _tell_person(url: str, port: int, parts: Parts, certificate: Certificate | None) -> None:
-    lines = [f"Realify {__version__} is at {url}", f"  page      {url}/#token={parts.tokens.token}"]
-    scheme = "https" if parts.config.tls else "http"
-    lines += [f"  network   {page}" for page in page_addresses(parts.config.host, port, scheme)]
+def _tell_person(url: str, port: int, services: Services, certificate: Certificate | None) -> None:
+    lines = [f"Realify {__version__} is at {url}", f"  page      {url}/#token={services.tokens.token}"]
+    scheme = "https" if services.config.tls else "http"
+    lines += [f"  network   {page}" for page in page_addresses(services.config.host, port, scheme)]
     if certificate is not None:
         lines.append(f"  SHA-256   {certificate.fingerprint}  (of the certificate, to compare in a browser's warning)")
     lines += [
-        f"  token     {parts.tokens.token}  (also in {parts.folders.token})",
+        f"  token     {services.tokens.token}  (also in {services.folders.token})",
         "  another device: `realify pair` shows a code for it",
     ]
     print("\n".join(lines), flush=True)

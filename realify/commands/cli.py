@@ -177,14 +177,23 @@ def _named_settings(text: str) -> list[str]:
 def _given(options: dict[str, Any], changes: list[str] | None) -> dict[str, Any]:
     """The options that were given and the --set pairs; a key given twice with two values is an error."""
     given = {key: value for key, value in options.items() if value is not None}
-    for change in changes or []:
-        key, equals, value = change.partition("=")
+    pairs = key_values("--set", changes)
+    for key in given.keys() & pairs.keys():
+        if str(given[key]) != pairs[key]:
+            raise SettingsError(f"{key} is given twice: {given[key]} and {pairs[key]}.", "Give it once.")
+    return given | pairs
+
+
+def key_values(option: str, pairs: list[str] | None) -> dict[str, str]:
+    """The KEY=VALUE pairs of a repeatable option. Raises SettingsError: one that is none, or a key with two values."""
+    given: dict[str, str] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
         key = key.strip()
         if not equals:
-            raise SettingsError(f"--set {change} has no value.", f"Write --set {key}=VALUE.")
-        if key in given and str(given[key]) != value:
+            raise SettingsError(f"{option} {pair} has no value.", f"Write {option} {key}=VALUE.")
+        if given.setdefault(key, value) != value:
             raise SettingsError(f"{key} is given twice: {given[key]} and {value}.", "Give it once.")
-        given[key] = value
     return given
 
 

@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from realify.commands.cli import told_errors
+from realify.commands.cli import key_values, told_errors
 from realify.commands.progress import Interrupt, ProgressView
-from realify.images.job import FITS, PARAMETERS, ImageError, ImageJob, Task, holds_run, load_job, read_constants
+from realify.images.job import FITS, PARAMETERS, ImageError, ImageJob, Task, holds_run, load_job
 from realify.job.events import Stopped
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _asked(given: dict[str, Any]) -> dict[str, Any]:
     if given.get("prompt") is not None:
         asked["prompts"] = (given["prompt"],)
     if given["constants"]:
-        asked["constants"] = read_constants(given["constants"])
+        asked["constants"] = key_values("--constant", given["constants"])
     for name in ("out", "picture"):
         if name in asked:
             asked[name] = asked[name].resolve()

@@ -95,19 +95,6 @@ class ImageJob:
         return self.out.with_name(self.out.name + ".realify")
 
 
-def read_constants(pairs: list[str] | None) -> dict[str, str]:
-    """The `--constant NAME=VALUE` by name. Raises ImageError."""
-    constants: dict[str, str] = {}
-    for pair in pairs or []:
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not (name and equals and value):
-            raise ImageError(f"--constant {pair} is no pair.", "Write --constant NAME=VALUE, as in guidance_scale=30.")
-        if constants.get(name, value) != value:
-            raise ImageError(f"The constant {name} is given twice: {constants[name]} and {value}.", "Give it once.")
-        constants[name] = value
-    return constants
-
-
 def save_job(folder: Path, job: ImageJob) -> None:
     """Makes the folder where it is missing and writes image.json; a result of an earlier run is forgotten."""
     folder.mkdir(parents=True, exist_ok=True)

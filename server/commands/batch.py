@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from realify.commands.cli import Changes, Debug, Preset, Seed, told_errors
+from realify.commands.cli import Changes, Preset, Seed
 from realify.setting import SettingsError
-from server.commands.client import Certificate, Data, ServerUrl, TokenFile, settings_of
+from server.commands.client import settings_of
+from server.commands.connection import Connection, with_server
 
 if TYPE_CHECKING:
     from server.client.batch.items import Item
@@ -35,7 +36,9 @@ Prompt = Annotated[
 Retry = Annotated[bool, typer.Option("--retry", help="Start those over that failed or were cancelled before.")]
 
 
+@with_server
 def batch(
+    connection: Connection,
     source: Source,
     out: Out = None,
     prompt: Prompt = None,
@@ -43,39 +46,33 @@ def batch(
     seed: Seed = None,
     changes: Changes = None,
     retry: Retry = False,
-    server: ServerUrl = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    certificate: Certificate = None,
-    debug: Debug = False,
 ) -> None:
     """Realify many sketches; run it again and it goes on where it stopped."""
-    console = Console(stderr=True)
-    with told_errors(console, debug):
-        from server.client.batch.items import Wishes, items_of
-        from server.client.batch.report import summary, write_report
+    from server.client.batch.items import Defaults, items_of
+    from server.client.batch.report import summary, write_report
 
-        if not source.exists():
-            raise SettingsError(f"There is no {source}.", "Give a folder of sketches, or a manifest.")
-        source = source.resolve()
-        results = out.resolve() if out else source.with_name(f"{source.stem}.realified")
-        items = items_of(source, Wishes(prompt, preset, seed, settings_of(changes)), results)
-        results.mkdir(parents=True, exist_ok=True)
-        stopped = False
-        try:
-            with _server(server, token_file, data, certificate, results, console) as client:
-                _run(client, items, results, source.name, retry, console)
-        except KeyboardInterrupt:
-            stopped = True
-        finally:
-            page = write_report(items, results, source.name)
-        console.print(f"{summary(items)}. Report: {page}", markup=False, highlight=False, soft_wrap=True)
-        if stopped:
-            console.print("Stopped. The same command goes on where it stopped.", highlight=False)
-            raise typer.Exit(130)
-        if any(item.state != "done" for item in items):
-            console.print("--retry starts those over that failed.", highlight=False)
-            raise typer.Exit(1)
+    console = Console(stderr=True)
+    if not source.exists():
+        raise SettingsError(f"There is no {source}.", "Give a folder of sketches, or a manifest.")
+    source = source.resolve()
+    results = out.resolve() if out else source.with_name(f"{source.stem}.realified")
+    items = items_of(source, Defaults(prompt, preset, seed, settings_of(changes)), results)
+    results.mkdir(parents=True, exist_ok=True)
+    stopped = False
+    try:
+        with _server(connection, results, console) as client:
+            _run(client, items, results, source.name, retry, console)
+    except KeyboardInterrupt:
+        stopped = True
+    finally:
+        page = write_report(items, results, source.name)
+    console.print(f"{summary(items)}. Report: {page}", markup=False, highlight=False, soft_wrap=True)
+    if stopped:
+        console.print("Stopped. The same command goes on where it stopped.", highlight=False)
+        raise typer.Exit(130)
+    if any(item.state != "done" for item in items):
+        console.print("--retry starts those over that failed.", highlight=False)
+        raise typer.Exit(1)
 
 
 def _run(client: Client, items: list[Item], out: Path, name: str, retry: bool, console: Console) -> None:
@@ -87,24 +84,17 @@ def _run(client: Client, items: list[Item], out: Path, name: str, retry: bool, c
 
 
 @contextmanager
-def _server(
-    server: str | None,
-    token_file: Path | None,
-    data: Path | None,
-    certificate: Path | None,
-    out: Path,
-    console: Console,
-) -> Iterator[Client]:
+def _server(connection: Connection, out: Path, console: Console) -> Iterator[Client]:
     """The server that was named or that runs on this machine; without one, one of the batch's own in OUT."""
-    from server.client.client import ClientError, connected, find_server
+    from server.client.client import ClientError, connected
     from server.commands.private_server import private_server
 
     try:
-        address = find_server(server, token_file, data, certificate)
+        address = connection.address()
         with connected(address):
             pass
     except ClientError as error:
-        if server or os.environ.get("REALIFY_SERVER") or error.code not in ("no_server", "unreachable"):
+        if connection.server or os.environ.get("REALIFY_SERVER") or error.code not in ("no_server", "unreachable"):
             raise
         address = None
     if address is not None:

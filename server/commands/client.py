@@ -5,8 +5,6 @@ Nothing heavy is imported before a command runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,28 +13,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from realify.commands.cli import Changes, Debug, Preset, Seed, told_errors
+from realify.commands.cli import Changes, Preset, Seed, key_values
 from realify.commands.progress import ProgressView
 from realify.job.events import Event as RunEvent
+from realify.job.run_folder import RESULT
 from realify.setting import SettingsError
+from server.artefacts import NAMES, saved_as
+from server.commands.connection import Connection, with_server
 
 if TYPE_CHECKING:
     from server.client.client import Client
     from server.models import Event, Job
 
-ServerUrl = Annotated[
-    str | None,
-    typer.Option("--server", metavar="URL", help="Else REALIFY_SERVER, else the one that runs on this machine."),
-]
-TokenFile = Annotated[
-    Path | None,
-    typer.Option("--token-file", metavar="FILE", help="Else the variable REALIFY_TOKEN, else DATA/token."),
-]
-Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data folder of this machine's server.")]
-Certificate = Annotated[
-    Path | None,
-    typer.Option(envvar="REALIFY_CERTIFICATE", metavar="FILE", help="DATA/tls/cert.pem of another machine's server."),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id, or `last`.")]
 SketchFile = Annotated[Path, typer.Argument(metavar="SKETCH", help="GLB, glTF, OBJ, PLY, STL, or a .zip of one.")]
@@ -46,7 +34,9 @@ Name = Annotated[str | None, typer.Option(help="What the result is called; else 
 Rank = Annotated[int, typer.Option("--priority", min=-100, max=100, help="The higher go first.")]
 
 
+@with_server
 def submit(
+    connection: Connection,
     sketch: SketchFile,
     prompt: Prompt,
     preset: Preset = None,
@@ -57,15 +47,10 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Follow the job to its end.")] = False,
     out: Out = None,
     as_json: AsJson = False,
-    server: ServerUrl = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    certificate: Certificate = None,
-    debug: Debug = False,
 ) -> None:
     """Hand a sketch to the server; with -o wait and fetch the result."""
     console = Console(stderr=True)
-    with _client(console, debug, server, token_file, data, certificate) as client:
+    with connection.client() as client:
         settings = settings_of(changes)
         if not sketch.is_file():
             raise SettingsError(f"There is no file {sketch}.", "Give the path of a sketch.")
@@ -79,25 +64,22 @@ def submit(
             return
         job = _follow(client, job.id, console, as_json=False)
         if job.state == "done" and out is not None:
-            _save(client, job.id, "result.glb", out, console)
+            _save(client, job.id, RESULT, out, console)
         if as_json:
             print(job.model_dump_json())
         _end_with(job, console)
 
 
+@with_server
 def jobs(
+    connection: Connection,
     state: Annotated[list[str] | None, typer.Option(help="queued, running, done, failed, …; repeatable.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many, the newest.")] = 30,
     as_json: AsJson = False,
-    server: ServerUrl = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    certificate: Certificate = None,
-    debug: Debug = False,
 ) -> None:
     """List the server's jobs, newest first."""
     console = Console(stderr=True)
-    with _client(console, debug, server, token_file, data, certificate) as client:
+    with connection.client() as client:
         found = client.jobs(states=_states(state), limit=limit)
         if as_json:
             print(found.model_dump_json())
@@ -111,103 +93,62 @@ def jobs(
         console.print(waiting or "There are no jobs yet.", highlight=False)
 
 
+@with_server
 def watch(
+    connection: Connection,
     job_id: JobId,
     as_json: Annotated[bool, typer.Option("--json", help="One event a line, as JSON.")] = False,
-    server: ServerUrl = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    certificate: Certificate = None,
-    debug: Debug = False,
 ) -> None:
     """Follow a job to its end. Ctrl-C leaves it running."""
     console = Console(stderr=True)
-    with _client(console, debug, server, token_file, data, certificate) as client:
+    with connection.client() as client:
         job = _follow(client, _found(client, job_id), console, as_json)
         _end_with(job, console)
 
 
+@with_server
 def cancel(
+    connection: Connection,
     job_ids: Annotated[list[str], typer.Argument(metavar="JOB...", help="Jobs' ids, or `last`.")],
     as_json: AsJson = False,
-    server: ServerUrl = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    certificate: Certificate = None,
-    debug: Debug = False,
 ) -> None:
     """Cancel jobs, whether they wait or run."""
-    with _client(Console(stderr=True), debug, server, token_file, data, certificate) as client:
+    with connection.client() as client:
         for job_id in job_ids:
             _tell_state(client.cancel(_found(client, job_id)), as_json)
 
 
+@with_server
 def retry(
+    connection: Connection,
     job_ids: Annotated[list[str], typer.Argument(metavar="JOB...", help="Jobs' ids, or `last`.")],
     as_json: AsJson = False,
-    server: ServerUrl = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    certificate: Certificate = None,
-    debug: Debug = False,
 ) -> None:
     """Queue failed, dead or cancelled jobs again; they go on from their last checkpoint."""
-    with _client(Console(stderr=True), debug, server, token_file, data, certificate) as client:
+    with connection.client() as client:
         for job_id in job_ids:
             _tell_state(client.retry(_found(client, job_id)), as_json)
 
 
+@with_server
 def get(
+    connection: Connection,
     job_id: JobId,
     out: Out = None,
-    artefact: Annotated[
-        str, typer.Option(help="result.glb, preview.png, sheet.png, turntable.webp, log.txt, settings.json or sketch.")
-    ] = "result.glb",
-    server: ServerUrl = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    certificate: Certificate = None,
-    debug: Debug = False,
+    artefact: Annotated[str, typer.Option(help=f"One of {', '.join(NAMES)}.")] = RESULT,
 ) -> None:
     """Fetch a job's result, or another of its files."""
     console = Console(stderr=True)
-    with _client(console, debug, server, token_file, data, certificate) as client:
+    with connection.client() as client:
         job = client.job(_found(client, job_id))
-        if out is None:
-            from server.client.file_names import file_name
-
-            out = Path(file_name(job.name) + (Path(artefact).suffix if artefact == "result.glb" else f"-{artefact}"))
-        _save(client, job.id, artefact, out, console)
-
-
-@contextmanager
-def _client(
-    console: Console,
-    debug: bool,
-    server: str | None,
-    token_file: Path | None,
-    data: Path | None,
-    certificate: Path | None,
-) -> Iterator[Client]:
-    """The server's client; errors of our own kinds are told as every command tells them."""
-    with told_errors(console, debug):
-        from server.client.client import connected, find_server
-
-        with connected(find_server(server, token_file, data, certificate)) as client:
-            yield client
+        _save(client, job.id, artefact, out or Path(saved_as(job.name, artefact)), console)
 
 
 def settings_of(changes: list[str] | None) -> dict[str, Any]:
     """The --set pairs, typed and checked. Raises SettingsError."""
     from realify.settings import STANDARD, apply, to_dict
 
-    given: dict[str, str] = {}
-    for change in changes or []:
-        key, equals, value = change.partition("=")
-        if not equals:
-            raise SettingsError(f"--set {change} has no value.", f"Write --set {key}=VALUE.")
-        if given.setdefault(key.strip(), value) != value:
-            raise SettingsError(f"{key} is given twice: {given[key.strip()]} and {value}.", "Give it once.")
+    given = key_values("--set", changes)
     typed = to_dict(apply(STANDARD, given))
     return {key: typed[key] for key in given}
 

@@ -9,28 +9,17 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from realify.commands.cli import Debug, told_errors
-from server.commands.client import Certificate, Data, ServerUrl, TokenFile
+from server.commands.connection import Connection, with_server
 
 if TYPE_CHECKING:
     from server.models import PairCode
 
 
-def pair(
-    data: Data = None,
-    server: ServerUrl = None,
-    token_file: TokenFile = None,
-    certificate: Certificate = None,
-    debug: Debug = False,
-) -> None:
+@with_server
+def pair(connection: Connection) -> None:
     """Let a phone, a headset or another computer in: shows the code that its page asks for."""
-    with told_errors(Console(stderr=True), debug):
-        from server.client.client import connected, find_server
-
-        address = find_server(server, token_file, data, certificate)
-        with connected(address) as client:
-            shown = client.pair_code()
-        show_code(shown, address.url, Console())
+    with connection.client() as client:
+        show_code(client.pair_code(), client.address.url, Console())
 
 
 def show_code(shown: PairCode, url: str, console: Console) -> None:

@@ -12,7 +12,7 @@ SECONDS = 20.0  # nvidia-smi wakes a sleeping driver
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerSlot:
     """One worker's: its name, the device that it is told, and what its environment has beside this process's."""
 
     name: str
@@ -20,7 +20,7 @@ class Place:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-def places(device: str, workers: int) -> list[Place]:
+def worker_slots(device: str, workers: int) -> list[WorkerSlot]:
     """One for each GPU, or one on the CPU; `workers` says how many otherwise, taking turns on the GPUs.
 
     Blocks for as long as nvidia-smi takes. `device` as on the command line: auto, cuda, cuda:1, mps or cpu.
@@ -28,9 +28,9 @@ def places(device: str, workers: int) -> list[Place]:
     gpus = gpu_ids(os.environ) if device in ("auto", "cuda") else []
     if not gpus:
         kind = device.partition(":")[0] if device != "auto" else "cpu"
-        return [Place(f"{kind}-{number}", device) for number in range(workers or 1)]
+        return [WorkerSlot(f"{kind}-{number}", device) for number in range(workers or 1)]
     return [
-        Place(f"gpu-{number}", device, {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]})
+        WorkerSlot(f"gpu-{number}", device, {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]})
         for number in range(workers or len(gpus))
     ]
 

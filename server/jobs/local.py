@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from server.config import ServerConfig
-from server.jobs.devices import places
+from server.jobs.devices import worker_slots
 from server.jobs.executor import WorkerState
 from server.jobs.worker_process import WorkerProcess
 from server.worker.protocol import Message, Order, Outcome
@@ -24,8 +24,8 @@ class LocalExecutor:
 
     async def start(self) -> None:
         """Starts the workers; they warm up behind."""
-        found = await asyncio.to_thread(places, self._config.device, self._config.workers)
-        self._workers = [WorkerProcess(place, self._config, self._change.set) for place in found]
+        found = await asyncio.to_thread(worker_slots, self._config.device, self._config.workers)
+        self._workers = [WorkerProcess(slot, self._config, self._change.set) for slot in found]
         for worker in self._workers:
             worker.start()
 

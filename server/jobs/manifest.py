@@ -1,7 +1,7 @@
 """A manifest: one job a line, as CSV (with a line of column names) or as JSON lines.
 
-Columns are `sketch`, `prompt`, `preset`, `seed`, `name`, `priority`, and any setting by its dotted key. For the
-command line `sketch` is a path, over HTTP an upload's sha256; neither is looked at here.
+Columns are `sketch`, `prompt`, `preset`, `seed`, `name`, `priority`, as a model takes them, and any setting's
+key. The model is NewJob, whose `sketch` is an upload's sha256, or one like it: on the command line it is a path.
 """
 
 from __future__ import annotations
@@ -10,38 +10,21 @@ import csv
 import difflib
 import io
 import json
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from realify.setting import JsonValue, SettingsError
+from pydantic import ValidationError
+
+from realify.setting import SettingsError
 from realify.settings import STANDARD, apply, describe
 from realify.settings import preset as preset_named
+from server.models import NewJob
+from server.problem import told_faults
 
 Kind = Literal["csv", "jsonl"]
-FIELDS = ("sketch", "prompt", "preset", "seed", "name", "priority")
+FIELDS = tuple(name for name in NewJob.model_fields if name != "settings")
 ROWS = {row.key: row for row in describe(STANDARD)}
-NAME_LETTERS = 200
-PRIORITIES = range(-100, 101)
-NO_LETTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # control codes, halves of letters
-
-
-@dataclass(frozen=True)
-class Line:
-    """One job. `number` is where it stands in the manifest, from 1; `settings` are checked and typed.
-
-    `prompt` is empty and `seed`, `name` None where the line does not say.
-    """
-
-    number: int
-    sketch: str
-    prompt: str = ""
-    preset: str = "standard"
-    seed: int | None = None
-    name: str | None = None
-    priority: int = 0
-    settings: dict[str, JsonValue] = field(default_factory=dict)
+M = TypeVar("M", bound=NewJob)
 
 
 class ManifestError(ValueError):
@@ -54,32 +37,37 @@ class ManifestError(ValueError):
 
 
 def parse_manifest(
-    text: str, kind: Kind, *, prompts_needed: bool = True, preset: str = "standard", most: int = 10_000
-) -> list[Line]:
-    """The jobs of a manifest, at most `most`; `preset` is that of lines that name none.
+    text: str, kind: Kind, model: type[M], *, preset: str = "standard", most: int = 10_000
+) -> dict[int, M]:
+    """The jobs of a manifest by the line that each stands in, from 1, at most `most`, with settings checked and typed;
+    `preset` is that of lines that name none.
 
     Raises ManifestError; then no line of it is to be used.
     """
     text = text.removeprefix("\ufeff")  # as spreadsheets put in front of UTF-8
     read = _csv_lines if kind == "csv" else _json_lines
-    lines, wrong = [], []
+    jobs: dict[int, M] = {}
+    wrong: list[str] = []
     for number, got in read(text):
         if isinstance(got, str):
             wrong.append(f"line {number}: {got}")
             continue
         try:
-            lines.append(_line(number, {"preset": preset, **got}, prompts_needed))
+            jobs[number] = _job({"preset": preset, **got}, model)
         except SettingsError as error:
             wrong.append(f"line {number}: {error}".rstrip())
+        except ValidationError as error:
+            faults = [{**fault, "loc": ("column", *fault["loc"])} for fault in error.errors()]
+            wrong.append(f"line {number}: {told_faults(faults)}")
     if wrong:
         count = f"{len(wrong)} line is" if len(wrong) == 1 else f"{len(wrong)} lines are"
         message = f"{count} wrong; nothing of the manifest was taken."
         raise ManifestError(message, "Mend them and hand it in again.", wrong)
-    if not lines:
+    if not jobs:
         raise ManifestError("The manifest has no jobs.", "Give one line for each, below the names of the columns.")
-    if len(lines) > most:
-        raise ManifestError(f"The manifest has {len(lines)} jobs, at most {most} are taken.", "Split it.")
-    return lines
+    if len(jobs) > most:
+        raise ManifestError(f"The manifest has {len(jobs)} jobs, at most {most} are taken.", "Split it.")
+    return jobs
 
 
 def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
@@ -142,50 +130,17 @@ def _no_constant(word: str) -> float:
     raise ValueError(f"{word} is no number of JSON")
 
 
-def _line(number: int, got: Mapping[str, Any], prompts_needed: bool) -> Line:
-    """Raises SettingsError with what came, what was wanted and how to mend it."""
+def _job(got: Mapping[str, Any], model: type[M]) -> M:
+    """Raises SettingsError for an unknown column or a setting that cannot be, ValidationError for the rest."""
     for key in got:
         if not _known(key):
             raise SettingsError(_unknown(key), "")
-    texts = {key: _text(key, got[key]) for key in ("sketch", "prompt", "preset", "name") if key in got}
-    if not texts.get("sketch"):
-        raise SettingsError("It names no sketch.", "Fill in the column 'sketch'.")
-    if prompts_needed and not texts.get("prompt"):
-        raise SettingsError("It has no prompt.", "Say in a sentence what it is.")
-    if len(texts.get("name", "")) > NAME_LETTERS:
-        raise SettingsError(f"name has {len(texts['name'])} letters.", f"At most {NAME_LETTERS} are taken.")
-    given = {key: ROWS[key].parse(value) for key, value in got.items() if key in ROWS}
-    apply(preset_named(texts["preset"]), given)  # for what only shows in the whole tree
-    seed = given.pop("seed", None)
-    return Line(
-        number=number,
-        sketch=texts["sketch"],
-        prompt=texts.get("prompt", ""),
-        preset=texts["preset"],
-        seed=int(seed) if seed is not None else None,
-        name=texts.get("name") or None,
-        priority=_priority(got.get("priority", 0)),
-        settings=given,
-    )
-
-
-def _text(key: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise SettingsError(f"{key} is {value!r}.", "It takes text.")
-    if NO_LETTERS.search(value):
-        raise SettingsError(f"{key} is {value!r}.", "It takes letters, not control codes.")
-    return value.strip()
-
-
-def _priority(value: Any) -> int:
-    wanted = f"It takes a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}."
-    try:
-        parsed = int(str(value))
-    except ValueError as error:
-        raise SettingsError(f"priority is {value!r}.", wanted) from error
-    if parsed not in PRIORITIES:
-        raise SettingsError(f"priority is {parsed}.", wanted)
-    return parsed
+    settings = {key: ROWS[key].parse(value) for key, value in got.items() if key in ROWS}
+    seed = settings.pop("seed", None)
+    fields = {key: value.strip() if isinstance(value, str) else value for key, value in got.items() if key in FIELDS}
+    job = model.model_validate({**fields, "seed": seed, "settings": settings})
+    apply(preset_named(job.preset), settings)  # for what only shows in the whole tree
+    return job
 
 
 def _known(key: str) -> bool:

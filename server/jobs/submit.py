@@ -10,7 +10,6 @@ from typing import Any
 from realify.setting import SettingsError
 from realify.settings import Settings, apply, preset, to_dict
 from server.config import RequestLimits
-from server.jobs.manifest import NO_LETTERS
 from server.models import NewJob
 from server.problem import Problem
 from server.store.rows import NewRow, UploadRow
@@ -25,9 +24,6 @@ def new_row(new: NewJob, upload: UploadRow | None, limits: RequestLimits) -> New
         raise Problem(
             404, "unknown_sketch", f"No sketch {new.sketch} was uploaded.", "PUT it to /v1/uploads/SHA256 first."
         )
-    for what, text in (("prompt", new.prompt), ("name", new.name or "")):
-        if NO_LETTERS.search(text):
-            raise Problem(422, f"bad_{what}", f"The {what} holds control codes.", "Send letters alone.")
     prompt = new.prompt.strip()
     if not prompt or len(prompt) > limits.prompt_letters:
         raise Problem(

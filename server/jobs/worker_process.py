@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from server.config import ServerConfig
-from server.jobs.devices import Place
+from server.jobs.devices import WorkerSlot
 from server.jobs.executor import WorkerState
 from server.problem import ProblemDict
 from server.worker.lifeline import kill_children
@@ -32,9 +32,9 @@ _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # on Windows al
 class WorkerProcess:
     """All methods from one event loop. `on_change` is called whenever it may have become idle, or stopped being so."""
 
-    def __init__(self, place: Place, config: ServerConfig, on_change: Callable[[], None]) -> None:
-        self._place, self._config, self._on_change = place, config, on_change
-        self.state = WorkerState(place.name, "starting")
+    def __init__(self, slot: WorkerSlot, config: ServerConfig, on_change: Callable[[], None]) -> None:
+        self._slot, self._config, self._on_change = slot, config, on_change
+        self.state = WorkerState(slot.name, "starting")
         self._process: asyncio.subprocess.Process | None = None
         self._order: Order | None = None
         self._on_message: Callable[[Message], None] = lambda message: None
@@ -46,7 +46,7 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Starts the process, and keeps one running until `close`."""
-        self._life = asyncio.create_task(self._live(), name=f"worker {self._place.name}")
+        self._life = asyncio.create_task(self._live(), name=f"worker {self._slot.name}")
 
     def idle(self) -> bool:
         """Whether it would take an order now."""
@@ -134,7 +134,7 @@ class WorkerProcess:
         config, root = self._config, Path(__file__).resolve().parents[2]
         paths = [str(root), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         own = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONFAULTHANDLER": "1"}
-        words = ["--pipeline", config.pipeline, "--device", self._place.device, "--warm", config.warm_prior]
+        words = ["--pipeline", config.pipeline, "--device", self._slot.device, "--warm", config.warm_prior]
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -144,7 +144,7 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             limit=LINE_BYTES,
-            env=os.environ | own | self._place.environment,
+            env=os.environ | own | self._slot.environment,
             # a group of its own: Ctrl-C in the server's terminal is the server's to answer
             start_new_session=os.name == "posix",
             creationflags=_NEW_GROUP,
@@ -227,7 +227,7 @@ class WorkerProcess:
 
     def _names(self) -> dict[str, object]:
         """For the log."""
-        return {"worker": self._place.name, "job_id": self._order.job_id if self._order else None}
+        return {"worker": self._slot.name, "job_id": self._order.job_id if self._order else None}
 
 
 _UNANSWERED: ProblemDict = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from server.jobs.artefacts import NAMES, PUBLISHED, find, settings_json
-from server.parts import TheParts
+from realify.job.run_folder import SETTINGS
+from server.artefacts import NAMES, PUBLISHED
+from server.jobs.artefacts import find, settings_json
 from server.problem import Problem
+from server.routes.answers import Responses, errors
 from server.routes.file_answer import file_answer
 from server.routes.jobs import found
-from server.routes.responses import Responses, errors
+from server.services import TheServices
 from server.store import uploads
 
 router = APIRouter(tags=["jobs"])
@@ -23,15 +25,15 @@ FILE: Responses = {
 
 @router.get("/v1/jobs/{job_id}/artefacts/{name}", response_class=Response, responses=FILE)
 @router.head("/v1/jobs/{job_id}/artefacts/{name}", include_in_schema=False)
-async def get_artefact(job_id: str, name: str, request: Request, parts: TheParts) -> Response:
+async def get_artefact(job_id: str, name: str, request: Request, services: TheServices) -> Response:
     """result.glb, preview.png, sheet.png, turntable.webp, log.txt, settings.json, or sketch as it came. The job lists
     those that are there now."""
-    row = found(job_id, parts)
+    row = found(job_id, services)
     if name not in NAMES:
         raise Problem(404, "unknown_artefact", f"There is no artefact {name[:60]!r}.", f"One of {', '.join(NAMES)}.")
-    if name == "settings.json":
+    if name == SETTINGS:
         return Response(settings_json(row), media_type="application/json", headers={"Cache-Control": "no-cache"})
-    artefact = find(row, parts.store.read(uploads.get, row.sketch), parts.folders, name)
+    artefact = find(row, services.store.read(uploads.get, row.sketch), services.folders, name)
     if artefact is not None:
         try:
             return await file_answer(request, artefact.path, artefact.media_type, artefact.disposition)

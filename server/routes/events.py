@@ -13,11 +13,10 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from server.models import FINISHED
-from server.parts import Parts, TheParts
 from server.problem import Problem
-from server.routes.event_texts import event_text
+from server.routes.answers import Responses, errors, event_view
 from server.routes.jobs import found
-from server.routes.responses import Responses, errors
+from server.services import Services, TheServices
 from server.store import events, jobs
 from server.store.rows import EventRow
 
@@ -35,22 +34,24 @@ LastEventId = Annotated[str | None, Header(description="Sent by browsers when th
 
 
 @router.get("/v1/events", response_class=StreamingResponse, responses=STREAM)
-async def all_events(parts: TheParts, after: After = None, last_event_id: LastEventId = None) -> StreamingResponse:
+async def all_events(
+    services: TheServices, after: After = None, last_event_id: LastEventId = None
+) -> StreamingResponse:
     """Streams the events of all jobs, from now on or after an id."""
-    return _stream(parts, None, _after(last_event_id, after, parts.store.read(events.last_id)), False)
+    return _stream(services, None, _after(last_event_id, after, services.store.read(events.last_id)), False)
 
 
 @router.get("/v1/jobs/{job_id}/events", response_class=StreamingResponse, responses=STREAM)
 async def job_events(
     job_id: str,
-    parts: TheParts,
+    services: TheServices,
     after: After = None,
     last_event_id: LastEventId = None,
     until_end: Annotated[bool, Query(description="End the stream once the job has ended.")] = False,
 ) -> StreamingResponse:
     """Streams a job's events, from its first or after an id."""
-    found(job_id, parts)
-    return _stream(parts, job_id, _after(last_event_id, after, 0), until_end)
+    found(job_id, services)
+    return _stream(services, job_id, _after(last_event_id, after, 0), until_end)
 
 
 def _after(header: str | None, query: str | None, default: int) -> int:
@@ -62,41 +63,47 @@ def _after(header: str | None, query: str | None, default: int) -> int:
     return int(text)
 
 
-def _stream(parts: Parts, job: str | None, after: int, until_end: bool) -> StreamingResponse:
+def _stream(services: Services, job: str | None, after: int, until_end: bool) -> StreamingResponse:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_texts(parts, job, after, until_end), 200, headers, "text/event-stream")
+    return StreamingResponse(_texts(services, job, after, until_end), 200, headers, "text/event-stream")
 
 
-async def _texts(parts: Parts, job: str | None, after: int, until_end: bool) -> AsyncGenerator[bytes]:
+async def _texts(services: Services, job: str | None, after: int, until_end: bool) -> AsyncGenerator[bytes]:
     yield b"retry: 2000\n\n"
-    with parts.metrics.streams.track_inprogress():
-        if until_end and job is not None and _has_ended(parts, job, after):
+    with services.metrics.streams.track_inprogress():
+        if until_end and job is not None and _has_ended(services, job, after):
             return
-        async with aclosing(_kept_alive(parts, job, after)) as live:
+        async with aclosing(_kept_alive(services, job, after)) as live:
             async for rows in live:
-                yield b"".join(event_text(row) for row in rows) or b": alive\n\n"
-                if job is not None and rows and _ends(parts, job, rows, until_end):
+                yield b"".join(_text(row) for row in rows) or b": alive\n\n"
+                if job is not None and rows and _ends(services, job, rows, until_end):
                     return
 
 
-def _has_ended(parts: Parts, job: str, after: int) -> bool:
+def _text(row: EventRow) -> bytes:
+    """The lines of one server-sent event."""
+    data = event_view(row).model_dump_json(exclude_none=True)
+    return f"id: {row.id}\nevent: {row.kind}\ndata: {data}\n\n".encode()
+
+
+def _has_ended(services: Services, job: str, after: int) -> bool:
     """Whether the job is over and its last event is known to the client: none would come any more."""
-    row = parts.store.read(jobs.get, job)
+    row = services.store.read(jobs.get, job)
     over = row is None or row.state in FINISHED
-    return over and not parts.store.read(events.after, after, job, 1)
+    return over and not services.store.read(events.after, after, job, 1)
 
 
-def _ends(parts: Parts, job: str, rows: list[EventRow], until_end: bool) -> bool:
+def _ends(services: Services, job: str, rows: list[EventRow], until_end: bool) -> bool:
     """Whether nothing comes after these. An end among them may be an old one, of a job that was tried again."""
     if rows[-1].kind == "removed":
         return True
     ended = any(row.kind == "state" and row.state in FINISHED for row in rows)
-    return until_end and ended and _has_ended(parts, job, rows[-1].id)
+    return until_end and ended and _has_ended(services, job, rows[-1].id)
 
 
-async def _kept_alive(parts: Parts, job: str | None, after: int) -> AsyncGenerator[list[EventRow]]:
+async def _kept_alive(services: Services, job: str | None, after: int) -> AsyncGenerator[list[EventRow]]:
     """The hub's events, and an empty list whenever there was none for a while."""
-    following = parts.hub.follow(job, after)
+    following = services.hub.follow(job, after)
     waiting: asyncio.Task[list[EventRow] | None] | None = None
     try:
         while True:

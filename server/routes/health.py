@@ -8,10 +8,10 @@ from fastapi import APIRouter, Response
 
 from realify import __version__
 from server import API_VERSION
-from server.jobs.views import answer
 from server.models import Health
 from server.models import Version as VersionBody
-from server.parts import TheParts
+from server.routes.answers import answer
+from server.services import TheServices
 from server.store import jobs
 from server.store.disk import free_bytes
 
@@ -25,9 +25,9 @@ async def healthz() -> Response:
 
 
 @router.get("/readyz", response_model=Health, responses={503: {"model": Health}})
-async def readyz(parts: TheParts) -> Response:
+async def readyz(services: TheServices) -> Response:
     """Whether a worker is warm; without a token nothing more is told."""
-    states = parts.executor.states()
+    states = services.executor.states()
     if any(each.state in ("warm", "busy") for each in states):
         return answer(Health(ok=True))
     starting = any(each.state == "starting" for each in states)
@@ -36,9 +36,9 @@ async def readyz(parts: TheParts) -> Response:
 
 
 @router.get("/v1/workers", response_model=Health)
-async def workers(parts: TheParts) -> Response:
+async def workers(services: TheServices) -> Response:
     """The workers, what they do, and what is wrong with those that do nothing."""
-    states = parts.executor.states()
+    states = services.executor.states()
     ok = any(each.state in ("warm", "busy") for each in states)
     return answer(Health(ok=ok, workers=[asdict(each) for each in states]))
 
@@ -50,7 +50,8 @@ async def version() -> Response:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(parts: TheParts) -> Response:
+async def metrics(services: TheServices) -> Response:
     """Prometheus' text format."""
-    text = parts.metrics.text(parts.store.read(jobs.counts), parts.executor.states(), free_bytes(parts.folders))
+    counts, free = services.store.read(jobs.counts), free_bytes(services.folders)
+    text = services.metrics.text(counts, services.executor.states(), free)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

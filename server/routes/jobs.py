@@ -9,11 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 
 from server.jobs.submit import body_sha, new_row
-from server.jobs.views import answer, job_view
 from server.models import Job, JobList, JobState, NewJob, Priority
-from server.parts import Parts, TheParts
 from server.problem import Problem
-from server.routes.responses import errors
+from server.routes.answers import answer, errors, job_view
+from server.services import Services, TheServices
 from server.store import jobs, submissions, uploads
 from server.store.disk import require_space
 from server.store.retention import delete_job
@@ -31,23 +30,25 @@ NOT_THERE, NOT_NOW = errors(404), errors(404, 409)
 )
 async def submit(
     new: NewJob,
-    parts: TheParts,
+    services: TheServices,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Response:
     """Puts a job into the queue. With an Idempotency-Key that was used before, answers that job again, with 200."""
     began = time.perf_counter()
-    limits = parts.config.limits
-    row = new_row(new, parts.store.read(uploads.get, new.sketch), limits)
-    require_space(parts.folders, parts.config.reserve_bytes, 0)
-    job, is_new = await parts.store.write(submissions.add_job, row, idempotency_key, body_sha(new), limits.queued_jobs)
+    limits = services.config.limits
+    row = new_row(new, services.store.read(uploads.get, new.sketch), limits)
+    require_space(services.folders, services.config.reserve_bytes, 0)
+    job, is_new = await services.store.write(
+        submissions.add_job, row, idempotency_key, body_sha(new), limits.queued_jobs
+    )
     headers = {"Location": f"/v1/jobs/{job.id}"}
-    parts.metrics.submit_seconds.observe(time.perf_counter() - began)
-    return answer(job_view(job, parts), 201 if is_new else 200, headers)
+    services.metrics.submit_seconds.observe(time.perf_counter() - began)
+    return answer(job_view(job, services), 201 if is_new else 200, headers)
 
 
 @router.get("/v1/jobs", response_model=JobList)
 async def list_jobs(
-    parts: TheParts,
+    services: TheServices,
     state: Annotated[list[JobState] | None, Query(description="Only those in one of these states.")] = None,
     batch: Annotated[str | None, Query(max_length=100, description="Only those of this batch.")] = None,
     after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
@@ -56,56 +57,56 @@ async def list_jobs(
     """Lists jobs, newest first."""
 
     def look() -> JobList:
-        rows, following = parts.store.read(jobs.page, state or [], batch, after, limit)
-        return JobList(jobs=[job_view(row, parts) for row in rows], next=following)
+        rows, following = services.store.read(jobs.page, state or [], batch, after, limit)
+        return JobList(jobs=[job_view(row, services) for row in rows], next=following)
 
     return answer(await asyncio.to_thread(look))  # a long list of many files is not looked at between two events
 
 
 @router.get("/v1/jobs/{job_id}", response_model=Job, responses=NOT_THERE)
-async def get_job(job_id: str, parts: TheParts) -> Response:
+async def get_job(job_id: str, services: TheServices) -> Response:
     """One job."""
-    return answer(job_view(found(job_id, parts), parts))
+    return answer(job_view(found(job_id, services), services))
 
 
 @router.patch("/v1/jobs/{job_id}", response_model=Job, responses=NOT_NOW)
-async def move(job_id: str, where: Priority, parts: TheParts) -> Response:
+async def move(job_id: str, where: Priority, services: TheServices) -> Response:
     """Moves a queued job: to a priority, or before another one."""
-    found(job_id, parts)
+    found(job_id, services)
     if (where.priority is None) == (where.before is None):
         raise Problem(422, "bad_priority", "Give either priority or before.", "Send one of the two.")
     if where.before is not None:
-        found(where.before, parts)
-        await parts.store.write(jobs.move_before, job_id, where.before)
+        found(where.before, services)
+        await services.store.write(jobs.move_before, job_id, where.before)
     elif where.priority is not None:
-        await parts.store.write(jobs.set_priority, job_id, where.priority)
-    return answer(job_view(found(job_id, parts), parts))
+        await services.store.write(jobs.set_priority, job_id, where.priority)
+    return answer(job_view(found(job_id, services), services))
 
 
 @router.post("/v1/jobs/{job_id}/cancel", response_model=Job, responses=NOT_NOW)
-async def cancel(job_id: str, parts: TheParts) -> Response:
+async def cancel(job_id: str, services: TheServices) -> Response:
     """Cancels a job: at once where it waits, else its worker is stopped within seconds."""
-    found(job_id, parts)
-    return answer(job_view(await parts.dispatcher.cancel(job_id), parts))
+    found(job_id, services)
+    return answer(job_view(await services.dispatcher.cancel(job_id), services))
 
 
 @router.post("/v1/jobs/{job_id}/retry", response_model=Job, responses=NOT_NOW)
-async def retry(job_id: str, parts: TheParts) -> Response:
+async def retry(job_id: str, services: TheServices) -> Response:
     """Queues a failed, dead or cancelled job again; it goes on from its last checkpoint where there is one."""
-    found(job_id, parts)
-    return answer(job_view(await parts.store.write(jobs.retry, job_id), parts))
+    found(job_id, services)
+    return answer(job_view(await services.store.write(jobs.retry, job_id), services))
 
 
 @router.delete("/v1/jobs/{job_id}", status_code=204, responses=NOT_NOW)
-async def delete(job_id: str, parts: TheParts) -> Response:
+async def delete(job_id: str, services: TheServices) -> Response:
     """Deletes a job that is not running, with its files."""
-    await delete_job(parts.store, parts.folders, job_id)
+    await delete_job(services.store, services.folders, job_id)
     return Response(status_code=204)
 
 
-def found(job_id: str, parts: Parts) -> JobRow:
+def found(job_id: str, services: Services) -> JobRow:
     """The job's row. Raises Problem 404."""
-    row = parts.store.read(jobs.get, job_id)
+    row = services.store.read(jobs.get, job_id)
     if row is None:
         raise Problem(404, "unknown_job", f"There is no job {job_id[:60]!r}.", "GET /v1/jobs lists those there are.")
     return row

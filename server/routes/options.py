@@ -11,16 +11,16 @@ from distill.hub.catalog import CATALOG
 from distill.hub.locate import MissingPrior, find_prior
 from realify.setting import Row
 from realify.settings import PRESETS, STANDARD, describe, to_dict
-from server.jobs.views import answer
 from server.models import Options, PriorOption, SettingRow
-from server.parts import TheParts
+from server.routes.answers import answer
+from server.services import TheServices
 from server.sketches.check import SUFFIXES
 
 router = APIRouter(tags=["options"])
 
 
 @router.get("/v1/options", response_model=Options)
-async def get_options(parts: TheParts) -> Response:
+async def get_options(services: TheServices) -> Response:
     """Presets, priors, backends, and every setting with type, default, range and help."""
     standard = to_dict(STANDARD)
     rows = [_row(row) for row in describe()]
@@ -29,7 +29,7 @@ async def get_options(parts: TheParts) -> Response:
         for name, settings in PRESETS.items()
     }
     backends = next(row.choices for row in rows if row.key == "backend") or []
-    limits = parts.config.limits
+    limits = services.config.limits
     options = Options(
         presets=presets,
         priors=await asyncio.to_thread(_priors),

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from server.jobs.views import answer
 from server.models import Queue
-from server.parts import Parts, TheParts
+from server.routes.answers import answer
+from server.services import Services, TheServices
 from server.store import jobs
 
 router = APIRouter(tags=["queue"])
 
 
 @router.get("/v1/queue", response_model=Queue)
-async def get_queue(parts: TheParts) -> Response:
+async def get_queue(services: TheServices) -> Response:
     """Whether jobs are started, and how many are in each state."""
-    return _view(parts)
+    return _view(services)
 
 
 @router.post("/v1/queue/pause", response_model=Queue)
-async def pause(parts: TheParts) -> Response:
+async def pause(services: TheServices) -> Response:
     """Starts no more jobs; those that run go on. Holds over a restart."""
-    await parts.store.write(jobs.set_paused, True)
-    return _view(parts)
+    await services.store.write(jobs.set_paused, True)
+    return _view(services)
 
 
 @router.post("/v1/queue/resume", response_model=Queue)
-async def resume(parts: TheParts) -> Response:
+async def resume(services: TheServices) -> Response:
     """Starts jobs again."""
-    await parts.store.write(jobs.set_paused, False)
-    parts.dispatcher.wake()
-    return _view(parts)
+    await services.store.write(jobs.set_paused, False)
+    services.dispatcher.wake()
+    return _view(services)
 
 
-def _view(parts: Parts) -> Response:
-    return answer(Queue(paused=parts.store.read(jobs.paused), counts=parts.store.read(jobs.counts)))
+def _view(services: Services) -> Response:
+    return answer(Queue(paused=services.store.read(jobs.paused), counts=services.store.read(jobs.counts)))

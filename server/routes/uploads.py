@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import secrets
 import shutil
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -18,11 +15,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from sdf_fit.sketch.error import SketchError
-from server.jobs.views import answer, upload_view
 from server.models import ErrorBody, Sha256, Upload
-from server.parts import Parts, TheParts
 from server.problem import Problem
-from server.routes.responses import errors
+from server.routes.answers import answer, errors, upload_view
+from server.services import Services, TheServices
 from server.sketches.check import suffix_of
 from server.store import uploads
 from server.store.disk import require_space
@@ -35,14 +31,14 @@ REST, REST_SECONDS = 2**26, 10.0  # of a refused upload that is still read, so t
 
 @router.put("/v1/uploads/{sha256}", response_model=Upload, responses={201: {"model": Upload}, **errors(413, 422, 507)})
 async def put_upload(
-    sha256: Sha256, name: Annotated[str, Query(min_length=1, max_length=255)], request: Request, parts: TheParts
+    sha256: Sha256, name: Annotated[str, Query(min_length=1, max_length=255)], request: Request, services: TheServices
 ) -> Response:
     """Takes a sketch as the request's body: .glb, .ply, .stl, .obj, or a .zip holding one .gltf or .obj with its
     files. Answers 201, or 200 without reading the body when it is already there."""
-    if (known := parts.store.read(uploads.get, sha256)) is not None:
+    if (known := services.store.read(uploads.get, sha256)) is not None:
         return _Early(answer(upload_view(known)), request)
     try:
-        return answer(upload_view(await _take(sha256, name, request, parts)), 201)
+        return answer(upload_view(await _take(sha256, name, request, services)), 201)
     except SketchError as error:
         problem = Problem(422, error.code, error.message, error.fix)
     except Problem as raised:
@@ -53,57 +49,39 @@ async def put_upload(
 
 @router.get("/v1/uploads/{sha256}", response_model=Upload, responses=errors(404))
 @router.head("/v1/uploads/{sha256}", include_in_schema=False)
-async def get_upload(sha256: Sha256, parts: TheParts) -> Response:
+async def get_upload(sha256: Sha256, services: TheServices) -> Response:
     """Says whether a sketch is there."""
-    row = parts.store.read(uploads.get, sha256)
+    row = services.store.read(uploads.get, sha256)
     if row is None:
         raise Problem(404, "unknown_sketch", f"No sketch {sha256} was uploaded.", "PUT it here.")
     return answer(upload_view(row))
 
 
-async def _take(sha256: str, name: str, request: Request, parts: Parts) -> UploadRow:
+async def _take(sha256: str, name: str, request: Request, services: Services) -> UploadRow:
     """Stores a new sketch. Raises Problem 413, 422, 507 and SketchError."""
-    suffix, limit = suffix_of(name), parts.config.limits.upload_bytes
+    suffix, limit = suffix_of(name), services.config.limits.upload_bytes
     announced = request.headers.get("content-length", "")
     needed = int(announced) if announced.isdecimal() else 0
     if needed > limit:
         raise _too_large(limit)
-    require_space(parts.folders, parts.config.reserve_bytes, needed)
-    folder = parts.folders.incoming / secrets.token_hex(8)
+    require_space(services.folders, services.config.reserve_bytes, needed)
+    folder = services.folders.incoming / secrets.token_hex(8)
     try:
         folder.mkdir()
         file = folder / f"sketch{suffix}"
-        size = await _receive(request, file, sha256, parts)
-        return await take_in(file, sha256, name, size, parts)
+        size = await _receive(request, file, sha256, services)
+        return await services.intake.take_in(file, sha256, name, size)
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # gone already where all went well
 
 
-async def take_in(file: Path, sha256: str, name: str, size: int, parts: Parts) -> UploadRow:
-    """Looks at a sketch that lies alone in a folder below incoming/, as sketch.SUFFIX, and moves that folder to its
-    place. Raises SketchError."""
-    seen = await parts.check.check(file)
-    row = UploadRow(
-        sha256=sha256,
-        name=name,
-        suffix=file.suffix,
-        main=seen.main,
-        bytes=size,
-        vertices=seen.vertices,
-        faces=seen.faces,
-        notes=list(seen.notes),
-        created=time.time(),
-    )
-    return await _publish(file.parent, row, parts)
-
-
-async def _receive(request: Request, file: Path, sha256: str, parts: Parts) -> int:
+async def _receive(request: Request, file: Path, sha256: str, services: Services) -> int:
     """Writes the body to the file; its size."""
     digest, size, waiting = hashlib.sha256(), 0, bytearray()
-    limit = parts.config.limits.upload_bytes
+    limit = services.config.limits.upload_bytes
 
     def write(piece: bytes) -> None:
-        require_space(parts.folders, parts.config.reserve_bytes, len(piece))
+        require_space(services.folders, services.config.reserve_bytes, len(piece))
         digest.update(piece)
         opened.write(piece)
 
@@ -135,39 +113,6 @@ def _too_large(limit: int) -> Problem:
     return Problem(
         413, "too_large", f"At most {limit / 2**20:.0f} MiB are taken.", "Export fewer strokes at once."
     )
-
-
-@asynccontextmanager
-async def _alone(sha256: str, busy: dict[str, asyncio.Lock]) -> AsyncIterator[None]:
-    """One at a time for the same sketch."""
-    lock = busy.setdefault(sha256, asyncio.Lock())
-    async with lock:
-        yield
-    if not lock.locked():
-        busy.pop(sha256, None)
-
-
-_publishing: dict[str, asyncio.Lock] = {}
-
-
-async def _publish(folder: Path, row: UploadRow, parts: Parts) -> UploadRow:
-    """Moves the folder to its place and writes its row; whoever came first stays."""
-    async with _alone(row.sha256, _publishing):
-        if (known := parts.store.read(uploads.get, row.sha256)) is not None:
-            return known
-        await asyncio.to_thread(_move, folder, parts.folders.upload(row.sha256))
-        await parts.store.write(uploads.add, row)
-        return row
-
-
-def _move(folder: Path, target: Path) -> None:
-    """On disk before it has its name. What lies there already has no row: a crash left it."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with open(path, "rb+") as file:
-                os.fsync(file.fileno())
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(folder, target)
 
 
 class _Early(Response):

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.problem import Problem
 from server.safety.body_limit import check_length, limited
 from server.safety.hosts import Hosts
-from server.safety.origins import Coming, check_cookie_use, check_origin
+from server.safety.origins import RequestOrigin, check_cookie_use, check_origin
 from server.safety.problems import answer
 from server.safety.tokens import Tokens
 
@@ -54,16 +54,16 @@ class Gate:
 
     def _check(self, scope: Scope) -> None:
         """Raises Problem for what may not pass."""
-        coming = self._coming(scope)
+        request = self._request_origin(scope)
         path = scope["path"]
-        check_origin(coming, links=path == "/")
-        if not is_open(coming.method, path):
-            self._check_token(scope, coming)
+        check_origin(request, links=path == "/")
+        if not is_open(request.method, path):
+            self._check_token(scope, request)
         if scope["type"] == "http" and not path.startswith(UPLOADS):
             check_length(values(scope, b"content-length"), self.body_bytes)
 
-    def _coming(self, scope: Scope) -> Coming:
-        return Coming(
+    def _request_origin(self, scope: Scope) -> RequestOrigin:
+        return RequestOrigin(
             method=scope.get("method", "WEBSOCKET"),
             scheme="https" if scope["scheme"] in ("https", "wss") else "http",
             authority=self.hosts.check(values(scope, b"host")),
@@ -73,13 +73,13 @@ class Gate:
             fetch_dest=_single(scope, b"sec-fetch-dest"),
         )
 
-    def _check_token(self, scope: Scope, coming: Coming) -> None:
+    def _check_token(self, scope: Scope, request: RequestOrigin) -> None:
         bearer = self.tokens.bearer(values(scope, b"authorization"))
         cookie = self.tokens.cookie(values(scope, b"cookie"))
         if bearer == "right":
             return
         if bearer == "none" and cookie == "right":
-            check_cookie_use(coming, coming.method in SAFE_METHODS)
+            check_cookie_use(request, request.method in SAFE_METHODS)
             return
         if bearer == cookie == "none":
             raise Problem(

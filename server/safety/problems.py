@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import traceback
-from collections.abc import Iterable
-from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -16,10 +14,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.problem import Problem
+from server.problem import Problem, told_faults
 from server.safety.body_limit import BodyTooLarge
 
-_MOST_FAULTS = 5  # of one request that are told
 _DOCS = "/docs shows what each route takes."
 _FALLBACK = {
     400: Problem(400, "bad_request", "The request could not be read.", _DOCS),
@@ -95,34 +92,3 @@ async def _on_http(request: Request, error: Exception) -> Response:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return answer(Problem(422, "invalid", told_faults(error.errors()), _DOCS))
-
-
-def told_faults(faults: Iterable[Any]) -> str:
-    """pydantic's list of what is wrong with a request as sentences that name field, rule, and what came."""
-    told = [_told(fault) for fault in faults]
-    more = f" And {len(told) - _MOST_FAULTS} more." if len(told) > _MOST_FAULTS else ""
-    return " ".join(told[:_MOST_FAULTS]) + more
-
-
-def _told(fault: dict[str, Any]) -> str:
-    where, *path = fault["loc"]
-    if fault["type"] == "json_invalid":
-        return f"The body is not JSON: {fault['ctx']['error']} at letter {path[0] if path else 0}."
-    name = f"{'.'.join(_short(part, 40) for part in path)} ({where})" if path else f"The {where}"
-    if fault["type"] == "missing":
-        return f"{name} is missing."
-    return f"{name}: {fault['msg'].rstrip('.')}; {_kind(fault.get('input'))} came."
-
-
-def _kind(value: Any) -> str:
-    """A value's kind, and the value itself where it is short."""
-    kinds = {"str": "text", "dict": "an object", "list": "a list", "bytes": "bytes"}
-    kind = kinds.get(type(value).__name__, "")
-    if value is None or isinstance(value, (bool, int, float)):
-        return _short(value, 40).lower() if value is not None else "null"
-    return f"{kind or type(value).__name__} {_short(ascii(value), 60)}" if kind == "text" else kind or "something else"
-
-
-def _short(value: Any, most: int) -> str:
-    text = str(value)
-    return text if len(text) <= most else f"{text[:most]}..."

@@ -49,7 +49,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Arrival:
+class FoundSketch:
     """A sketch to be made into a job: `packed` lies alone in a folder below incoming/, which then belongs to the
     receiver. `key` is the same whenever the same content is found under the same name."""
 
@@ -103,7 +103,7 @@ class FolderWatch:
     incoming: Path
     known: Callable[[str], str | None]
     remember: Callable[[str, str, str], Awaitable[None]]
-    submit: Callable[[Arrival], Awaitable[str]]
+    submit: Callable[[FoundSketch], Awaitable[str]]
     leave_out: Path
     most_bytes: int = 2**29
     room: Callable[[int], None] = lambda needed: None
@@ -173,28 +173,28 @@ class FolderWatch:
         self._settled[key] = drawing.signature
 
     async def _make_job(self, drawing: Drawing, inside: Path) -> None:
-        arrival = await asyncio.to_thread(self._fetch, drawing, drawing.files[0], inside)
-        path, content = _plain(str(drawing.files[0])), _content(arrival)
+        found = await asyncio.to_thread(self._fetch, drawing, drawing.files[0], inside)
+        path, content = _plain(str(drawing.files[0])), _content(found)
         if self.known(path) == content:
             return
         if self.known(path) is None and (other := await asyncio.to_thread(self._done_as, drawing, inside)):
             log.info("a sketch came in one more format", sketch=path, job_was_made_from=str(other))
             return
-        job_id = await self.submit(arrival)
+        job_id = await self.submit(found)
         await self.remember(path, content, job_id)
-        log.info("a new sketch in a watched folder", sketch=path, prompt=arrival.prompt, job_id=job_id)
+        log.info("a new sketch in a watched folder", sketch=path, prompt=found.prompt, job_id=job_id)
 
     def _done_as(self, drawing: Drawing, inside: Path) -> Path | None:
         """The file in another format that this drawing, unchanged, became a job from."""
         for number, other in enumerate(drawing.files[1:]):
             mark = self.known(_plain(str(other)))
             if mark is not None:
-                arrival = self._fetch(drawing, other, inside / str(number))
-                if _content(arrival) == mark:
+                found = self._fetch(drawing, other, inside / str(number))
+                if _content(found) == mark:
                     return other
         return None
 
-    def _fetch(self, drawing: Drawing, file: Path, inside: Path) -> Arrival:
+    def _fetch(self, drawing: Drawing, file: Path, inside: Path) -> FoundSketch:
         """Copies it away; the copy is of one moment. Raises Incomplete, SketchError, OSError."""
         before = _state(os.lstat(file))
         if before[0] > self.most_bytes:
@@ -216,7 +216,7 @@ class FolderWatch:
             raise Incomplete(f"{file.name} changes while it is read.")
         prompt = _plain(prompt_for(drawing.stem, drawing.texts))
         key = hashlib.sha256(f"{_plain(str(file))}\n{packed.sha256}\n{prompt}".encode()).hexdigest()
-        return Arrival(packed, _plain(drawing.stem), prompt, f"watched-{key}")
+        return FoundSketch(packed, _plain(drawing.stem), prompt, f"watched-{key}")
 
     def _tell_once(self, key: Path, message: str, fix: str) -> None:
         if self._told.get(key) != message:
@@ -286,9 +286,9 @@ def _plain(name: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f]", "_", name.encode("utf-8", "replace").decode())
 
 
-def _content(arrival: Arrival) -> str:
+def _content(found: FoundSketch) -> str:
     """What is remembered: another sketch or another prompt is another one."""
-    return hashlib.sha256(f"{arrival.packed.sha256}\n{arrival.prompt}".encode()).hexdigest()
+    return hashlib.sha256(f"{found.packed.sha256}\n{found.prompt}".encode()).hexdigest()
 
 
 def _glb_is_whole(file: Path, size: int) -> bool:

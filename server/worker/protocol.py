@@ -10,7 +10,6 @@ from server.problem import ProblemDict
 
 Ending = Literal["done", "stopped", "failed", "lost"]
 Message = dict[str, Any]  # {"type": "event" | "checkpoint" | "ended", ...}, see docs/decisions/the-worker.md
-PREVIEW = "preview.png"  # beside the pipeline's files (realify.job.run_folder): the newest picture of a finished job
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from realify.job.run_folder import LOG, PREVIEWS, RESULT, SETTINGS, SHEET, TURNTABLE
-from server.worker.protocol import PREVIEW
+from server.artefacts import PREVIEW
 
 
 def settle(folder: Path) -> None:

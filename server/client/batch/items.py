@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from realify.setting import SettingsError
-from server.client.file_names import unique_names
-from server.jobs.manifest import Kind, Line, ManifestError, parse_manifest
+from server.artefacts import file_name
+from server.jobs.manifest import Kind, ManifestError, parse_manifest
+from server.models import NewJob, Words
 from server.sketches.prompt_files import prompt_for
 from server.sketches.watch_folder import FORMATS, scan
 
@@ -45,8 +48,15 @@ class Item:
         return hashlib.sha256(json.dumps(self.line(sha256), sort_keys=True).encode()).hexdigest()
 
 
+class FileJob(NewJob):
+    """A line of a manifest on this machine: `sketch` is a path, and the prompt may be left to be found."""
+
+    sketch: str = Field(min_length=1)
+    prompt: Words = ""
+
+
 @dataclass(frozen=True)
-class Wishes:
+class Defaults:
     """What holds for every sketch whose line does not say otherwise."""
 
     prompt: str | None
@@ -55,12 +65,12 @@ class Wishes:
     settings: dict[str, Any]
 
 
-def items_of(source: Path, wishes: Wishes, leave_out: Path) -> list[Item]:
+def items_of(source: Path, defaults: Defaults, leave_out: Path) -> list[Item]:
     """The items of a folder or a manifest. Raises SettingsError, ManifestError."""
     if source.is_dir():
-        found = _of_folder(source, wishes, leave_out)
+        found = _of_folder(source, defaults, leave_out)
     elif source.suffix.lower() in MANIFESTS:
-        found = _of_manifest(source, wishes)
+        found = _of_manifest(source, defaults)
     else:
         kinds = ", ".join(MANIFESTS)
         raise SettingsError(f"{source} is neither a folder nor a manifest.", f"A manifest ends in {kinds}.")
@@ -69,48 +79,53 @@ def items_of(source: Path, wishes: Wishes, leave_out: Path) -> list[Item]:
     return found
 
 
-def _of_folder(folder: Path, wishes: Wishes, leave_out: Path) -> list[Item]:
+def _of_folder(folder: Path, defaults: Defaults, leave_out: Path) -> list[Item]:
     drawings = sorted(scan(folder, leave_out).items())
     if not drawings:
         raise SettingsError(f"{folder} holds no sketches.", f"They end in {', '.join(FORMATS)}.")
-    preset = wishes.preset or "standard"
+    preset = defaults.preset or "standard"
     return [
-        _item(Line(number, str(drawing.files[0]), preset=preset), drawing.files[0], drawing.texts, wishes)
-        for number, (_, drawing) in enumerate(drawings, start=1)
+        _item(FileJob.model_construct(preset=preset), drawing.files[0], drawing.texts, defaults)
+        for _, drawing in drawings
     ]
 
 
-def _of_manifest(manifest: Path, wishes: Wishes) -> list[Item]:
+def _of_manifest(manifest: Path, defaults: Defaults) -> list[Item]:
     try:
         text = manifest.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{manifest} cannot be read: {error}.", "Save it as UTF-8.") from error
-    kind, preset = MANIFESTS[manifest.suffix.lower()], wishes.preset or "standard"
-    lines = parse_manifest(text, kind, prompts_needed=False, preset=preset)
-    missing = [line for line in lines if not _path(manifest, line).is_file()]
-    wrong = [f"line {line.number}: There is no file {line.sketch}." for line in missing]
-    if wrong:
+    kind, preset = MANIFESTS[manifest.suffix.lower()], defaults.preset or "standard"
+    jobs = parse_manifest(text, kind, FileJob, preset=preset)
+    paths = {line: manifest.parent / job.sketch for line, job in jobs.items()}
+    if wrong := [f"line {n}: There is no file {jobs[n].sketch}." for n, path in paths.items() if not path.is_file()]:
         message = f"{len(wrong)} sketches of {manifest} are missing."
         raise ManifestError(message, "Paths count from the manifest's folder.", wrong)
-    paths = [_path(manifest, line) for line in lines]
-    return [
-        _item(line, path, [path.with_suffix(".txt")], wishes) for line, path in zip(lines, paths, strict=True)
-    ]
+    return [_item(job, paths[line], [paths[line].with_suffix(".txt")], defaults) for line, job in jobs.items()]
 
 
-def _path(manifest: Path, line: Line) -> Path:
-    return manifest.parent / line.sketch
+def unique_names(names: list[str]) -> list[str]:
+    """A file's name for each, no two alike on systems that take A for a."""
+    seen: set[str] = set()
+    unique = []
+    for name in map(file_name, names):
+        candidate, number = name, 2
+        while candidate.casefold() in seen:
+            candidate, number = f"{name}-{number}", number + 1
+        seen.add(candidate.casefold())
+        unique.append(candidate)
+    return unique
 
 
-def _item(line: Line, sketch: Path, texts: list[Path], wishes: Wishes) -> Item:
-    """The line's own word goes first, then the .txt beside the sketch, then the command's, then the name."""
+def _item(job: FileJob, sketch: Path, texts: list[Path], defaults: Defaults) -> Item:
+    """The manifest's own word goes first, then the .txt beside the sketch, then the command's, then the name."""
     said = any(text.is_file() for text in texts)
     return Item(
-        name=line.name or sketch.stem,
+        name=job.name or sketch.stem,
         sketch=sketch,
-        prompt=line.prompt or (wishes.prompt if wishes.prompt and not said else prompt_for(sketch.stem, texts)),
-        preset=line.preset,
-        seed=line.seed if line.seed is not None else wishes.seed,
-        priority=line.priority,
-        settings={**wishes.settings, **line.settings},
+        prompt=job.prompt or (defaults.prompt if defaults.prompt and not said else prompt_for(sketch.stem, texts)),
+        preset=job.preset,
+        seed=job.seed if job.seed is not None else defaults.seed,
+        priority=job.priority,
+        settings={**defaults.settings, **job.settings},
     )

@@ -8,7 +8,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
+from realify.job.run_folder import RESULT, SHEET, TURNTABLE
 from sdf_fit.sketch.error import SketchError
+from server.artefacts import PREVIEW
 from server.client.batch.items import Item
 from server.client.batch.record import Record
 from server.client.client import Client, ClientError
@@ -17,7 +19,7 @@ from server.sketches.packing import prepared
 
 AT_ONCE = 50  # sent and handed in together, so that work begins before the last sketch was read
 ITEMS_FAULT = (404, 413, 422)  # statuses that are about one sketch or wish; any other ends the batch
-PICTURES = ("sheet.png", "preview.png")
+PICTURES = (SHEET, PREVIEW)
 
 
 class View(Protocol):
@@ -173,6 +175,6 @@ class BatchRun:
         picture = next((name for name in PICTURES if name in job.artefacts), None)
         if picture is not None:
             self._client.download(job.id, picture, self._out / f"{item.name}.png")
-        if "turntable.webp" in job.artefacts:
-            self._client.download(job.id, "turntable.webp", self._out / f"{item.name}.webp")
-        self._client.download(job.id, "result.glb", self._out / f"{item.name}.glb")
+        if TURNTABLE in job.artefacts:
+            self._client.download(job.id, TURNTABLE, self._out / f"{item.name}.webp")
+        self._client.download(job.id, RESULT, self._out / f"{item.name}.glb")

@@ -173,7 +173,7 @@ MISTAKES = [
     (["text", "a cup", "-o", "x.png", "--parameters", "voxels"], "latent or pixels"),
     (["text", "a cup", "-o", "x.png", "--dtype", "int8"], "float32"),
     (["text", "a cup", "-o", "x.png", "--prior", "no/such"], "fetch no/such"),
-    (["text", "a cup", "-o", "x.png", "--constant", "w"], "--constant NAME=VALUE"),
+    (["text", "a cup", "-o", "x.png", "--constant", "w"], "--constant w=VALUE"),
     (["text", "a cup", "-o", "x.png", "--constant", "w=1", "--constant", "w=2"], "given twice"),
     (["paint", "nothing.png", "a cup", "-o", "x.png"], "no file"),
     (["text", "--resume", str(ROOT)], "holds no run"),

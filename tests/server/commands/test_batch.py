@@ -15,10 +15,10 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from server.client.batch.items import Item
+from server.artefacts import file_name
+from server.client.batch.items import Item, unique_names
 from server.client.batch.report import write_report
 from server.client.client import Address, Client
-from server.client.file_names import file_name, unique_names
 from server.commands.batch import batch
 from tests.server.fake_pipeline import glb_extras
 from tests.server.painted import obj, painted_glb, put

@@ -19,14 +19,14 @@ import asyncio, sys
 from pathlib import Path
 from server.app import make_app
 from server.config import ServerConfig
-from server.parts import open_parts
+from server.services import open_services
 import server.serving
 
 async def build():
-    parts = open_parts(ServerConfig(Path(sys.argv[1])))
-    app = make_app(parts)
+    services = open_services(ServerConfig(Path(sys.argv[1])))
+    app = make_app(services)
     app.openapi()
-    parts.store.close()
+    services.store.close()
 
 asyncio.run(build())
 heavy = {"torch", "diffusers", "transformers", "numba", "scipy", "trimesh"} & set(sys.modules)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.jobs.devices import gpu_ids, places
+from server.jobs.devices import gpu_ids, worker_slots
 from server.jobs.local import LocalExecutor
 from server.worker.protocol import Message, Order
 from tests.server.workshop import config, until
@@ -99,10 +99,10 @@ def test_one_worker_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     smi.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    two = [(place.name, place.environment["CUDA_VISIBLE_DEVICES"]) for place in places("auto", 0)]
+    two = [(slot.name, slot.environment["CUDA_VISIBLE_DEVICES"]) for slot in worker_slots("auto", 0)]
     assert two == [("gpu-0", "0"), ("gpu-1", "1")]
-    assert [place.environment["CUDA_VISIBLE_DEVICES"] for place in places("cuda", 3)] == ["0", "1", "0"]
-    assert [(place.name, place.environment) for place in places("cpu", 0)] == [("cpu-0", {})]
+    assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in worker_slots("cuda", 3)] == ["0", "1", "0"]
+    assert [(slot.name, slot.environment) for slot in worker_slots("cpu", 0)] == [("cpu-0", {})]
     assert gpu_ids({"CUDA_VISIBLE_DEVICES": "1"}) == ["1"] and gpu_ids({"CUDA_VISIBLE_DEVICES": ""}) == []
     smi.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'\nexit 9\n")
-    assert [place.name for place in places("auto", 0)] == ["cpu-0"]
+    assert [slot.name for slot in worker_slots("auto", 0)] == ["cpu-0"]

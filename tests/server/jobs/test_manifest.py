@@ -6,12 +6,20 @@ import json
 
 import pytest
 
-from server.jobs.manifest import Line, ManifestError, parse_manifest
+from server.client.batch.items import FileJob
+from server.jobs.manifest import Kind, ManifestError, parse_manifest
+from server.models import NewJob
+
+SHA = "5a" * 32
 
 
-def errors_of(text: str, kind: str = "csv", **options: object) -> list[str]:
+def job(sketch: str, prompt: str = "", **more: object) -> FileJob:
+    return FileJob.model_validate({"sketch": sketch, "prompt": prompt, **more})
+
+
+def errors_of(text: str, kind: Kind = "csv", model: type[NewJob] = FileJob, most: int = 100) -> list[str]:
     with pytest.raises(ManifestError) as caught:
-        parse_manifest(text, kind, **options)  # type: ignore[arg-type]
+        parse_manifest(text, kind, model, most=most)
     return caught.value.lines or [str(caught.value)]
 
 
@@ -23,10 +31,10 @@ def test_a_csv_line_becomes_a_job_with_typed_settings() -> None:
         "b/c.ply, a mug ,,,,,,,\n"
     )
     settings = {"stage1.steps": 100, "output.turntable": True, "stage1.t_min": None}
-    assert parse_manifest(text, "csv") == [
-        Line(2, "a.glb", "a red, round apple", "draft", 7, "apple", 5, settings),
-        Line(4, "b/c.ply", "a mug"),
-    ]
+    assert parse_manifest(text, "csv", FileJob) == {
+        2: job("a.glb", "a red, round apple", preset="draft", seed=7, name="apple", priority=5, settings=settings),
+        4: job("b/c.ply", "a mug"),
+    }
 
 
 def test_json_lines_take_the_same_keys_flat_or_under_settings() -> None:
@@ -35,10 +43,10 @@ def test_json_lines_take_the_same_keys_flat_or_under_settings() -> None:
         {"sketch": "b.glb", "prompt": "ein Äpfel", "settings": {"stage1.steps": 20}},
     ]
     text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    assert parse_manifest(text, "jsonl") == [
-        Line(1, "a.glb", "an apple", seed=3, settings={"stage1.steps": 10}),
-        Line(2, "b.glb", "ein Äpfel", settings={"stage1.steps": 20}),
-    ]
+    assert parse_manifest(text, "jsonl", FileJob) == {
+        1: job("a.glb", "an apple", seed=3, settings={"stage1.steps": 10}),
+        2: job("b.glb", "ein Äpfel", settings={"stage1.steps": 20}),
+    }
 
 
 @pytest.mark.parametrize("text", [
@@ -47,12 +55,12 @@ def test_json_lines_take_the_same_keys_flat_or_under_settings() -> None:
     "sketch\tprompt\na.glb\tan apple",
 ])  # fmt: skip
 def test_csv_as_spreadsheets_write_it(text: str) -> None:
-    assert parse_manifest(text, "csv") == [Line(2, "a.glb", "an apple")]
+    assert parse_manifest(text, "csv", FileJob) == {2: job("a.glb", "an apple")}
 
 
 def test_a_cell_over_two_lines_keeps_the_numbers_right() -> None:
-    text = 'sketch,prompt\na.glb,"two\nlines"\nb.glb,\n'
-    assert errors_of(text) == ["line 4: It has no prompt. Say in a sentence what it is."]
+    text = f'sketch,prompt\n{SHA},"two\nlines"\n{SHA},\n'
+    assert errors_of(text, model=NewJob) == ["line 4: prompt (column) is missing."]
 
 
 def test_every_wrong_line_is_named_at_once() -> None:
@@ -103,5 +111,7 @@ def test_broken_quotes_no_jobs_and_too_many_jobs() -> None:
     assert "3 jobs, at most 2" in errors_of("sketch,prompt\n" + "a.glb,x\n" * 3, most=2)[0]
 
 
-def test_prompts_may_be_left_to_the_caller() -> None:
-    assert parse_manifest("sketch\na.glb\n", "csv", prompts_needed=False) == [Line(2, "a.glb")]
+def test_over_http_a_sketch_is_a_hash_and_has_a_prompt() -> None:
+    assert parse_manifest("sketch\na.glb\n", "csv", FileJob) == {2: job("a.glb")}
+    (wrong,) = errors_of("sketch\na.glb\n", model=NewJob)
+    assert "sketch (column)" in wrong and "prompt (column) is missing" in wrong

@@ -19,7 +19,7 @@ import pytest
 
 from server.app import make_app
 from server.config import RequestLimits, ServerConfig
-from server.parts import open_parts
+from server.services import open_services
 from tests.server.running import SKETCHES, Server, wait_for
 
 MUSHROOM = (SKETCHES / "mushroom.glb").read_bytes()
@@ -173,16 +173,16 @@ def test_too_large_and_too_full_while_it_comes(tmp_path: Path) -> None:
 
     async def send(reserve: int) -> httpx2.Response:
         config = ServerConfig(tmp_path, reserve_bytes=reserve, limits=RequestLimits(upload_bytes=2**20))
-        parts = open_parts(config)
+        services = open_services(config)
         try:
-            app = httpx2.ASGITransport(make_app(parts))
+            app = httpx2.ASGITransport(make_app(services))
             async with httpx2.AsyncClient(transport=app, base_url="http://localhost") as client:
-                headers = {"Authorization": f"Bearer {parts.tokens.token}"}
+                headers = {"Authorization": f"Bearer {services.tokens.token}"}
                 path = f"/v1/uploads/{'cd' * 32}?name=it.glb"
                 return await client.put(path, content=pieces(), headers=headers)
         finally:
-            parts.hub.close()
-            parts.store.close()
+            services.hub.close()
+            services.store.close()
 
     for reserve, status, code in ((0, 413, "too_large"), (2**60, 507, "disk_full")):
         answer = asyncio.run(send(reserve))

@@ -7,7 +7,7 @@ import pytest
 
 from server.problem import Problem
 from server.safety.hosts import Authority, HostNameError, Hosts, declared_name, parse_authority
-from server.safety.origins import Coming, check_cookie_use, check_origin
+from server.safety.origins import RequestOrigin, check_cookie_use, check_origin
 
 OURS = [
     ("localhost", Authority("localhost", None)),
@@ -156,10 +156,12 @@ def test_a_declared_name_is_kept_as_browsers_send_it() -> None:
     assert declared_name(" Bücher.Example. ") == "xn--bcher-kva.example"
 
 
-def coming(method: str = "GET", host: str = "localhost:8760", scheme: str = "http", **headers: str) -> Coming:
+def request_from(
+    method: str = "GET", host: str = "localhost:8760", scheme: str = "http", **headers: str
+) -> RequestOrigin:
     authority = parse_authority(host)
     assert authority is not None and scheme in ("http", "https")
-    return Coming(
+    return RequestOrigin(
         method,
         "https" if scheme == "https" else "http",
         authority,
@@ -183,7 +185,7 @@ def coming(method: str = "GET", host: str = "localhost:8760", scheme: str = "htt
     ],
 )
 def test_the_own_page_may_ask(origin: str, host: str, scheme: str) -> None:
-    check_origin(coming("POST", host, scheme, origin=origin), links=False)
+    check_origin(request_from("POST", host, scheme, origin=origin), links=False)
 
 
 @pytest.mark.parametrize(
@@ -212,25 +214,25 @@ def test_the_own_page_may_ask(origin: str, host: str, scheme: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_other_origins_may_not_ask(origin: str, method: str) -> None:
     with pytest.raises(Problem) as caught:
-        check_origin(coming(method, origin=origin, site="same-origin"), links=True)
+        check_origin(request_from(method, origin=origin, site="same-origin"), links=True)
     assert (caught.value.status, caught.value.code) == (403, "bad_origin")
 
 
 def test_a_plain_page_may_not_ask_over_tls() -> None:
     with pytest.raises(Problem):
-        check_origin(coming("POST", "box.example", "https", origin="http://box.example"), links=False)
+        check_origin(request_from("POST", "box.example", "https", origin="http://box.example"), links=False)
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "nonsense", "same-origin, cross-site"])
 def test_other_sites_may_link_to_the_page_and_no_more(site: str) -> None:
     followed = {"site": site, "mode": "navigate", "dest": "document"}
-    check_origin(coming("GET", **followed), links=True)
+    check_origin(request_from("GET", **followed), links=True)
     refused = [
-        (coming("GET", **followed), False),
-        (coming("POST", **followed), True),
-        (coming("GET", site=site, mode="no-cors", dest="image"), True),
-        (coming("GET", site=site, mode="navigate", dest="iframe"), True),
-        (coming("GET", site=site), True),
+        (request_from("GET", **followed), False),
+        (request_from("POST", **followed), True),
+        (request_from("GET", site=site, mode="no-cors", dest="image"), True),
+        (request_from("GET", site=site, mode="navigate", dest="iframe"), True),
+        (request_from("GET", site=site), True),
     ]
     for each, links in refused:
         with pytest.raises(Problem) as caught:
@@ -239,10 +241,10 @@ def test_other_sites_may_link_to_the_page_and_no_more(site: str) -> None:
 
 
 def test_a_cookie_changes_something_only_with_the_page_named() -> None:
-    check_cookie_use(coming("GET"), safe=True)
-    check_cookie_use(coming("POST", origin="http://localhost:8760"), safe=False)
-    check_cookie_use(coming("POST", site="same-origin"), safe=False)
-    for each in (coming("POST"), coming("POST", site="none")):
+    check_cookie_use(request_from("GET"), safe=True)
+    check_cookie_use(request_from("POST", origin="http://localhost:8760"), safe=False)
+    check_cookie_use(request_from("POST", site="same-origin"), safe=False)
+    for each in (request_from("POST"), request_from("POST", site="none")):
         with pytest.raises(Problem) as caught:
             check_cookie_use(each, safe=False)
         assert caught.value.code == "bad_origin"

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from sdf_fit.sketch.error import SketchError
 from server.problem import Problem
-from server.sketches.watch_folder import PATIENCE_SECONDS, QUIET_FOR_GLB, QUIET_SECONDS, Arrival, FolderWatch
+from server.sketches.watch_folder import PATIENCE_SECONDS, QUIET_FOR_GLB, QUIET_SECONDS, FolderWatch, FoundSketch
 from tests.server.painted import obj, painted_glb, put
 from tests.server.running import start_server, wait_for
 
@@ -46,12 +46,12 @@ class Rig:
             self.folder, self.incoming, self.memory.get, remember, self.submit, data, clock=lambda: self.now
         )
 
-    async def submit(self, arrival: Arrival) -> str:
+    async def submit(self, found: FoundSketch) -> str:
         if self.refuse:
             raise self.refuse
-        assert arrival.packed.file.stat().st_size == arrival.packed.bytes
-        self.jobs.append((arrival.name, arrival.packed.name, arrival.prompt))
-        self.keys.append(arrival.key)
+        assert found.packed.file.stat().st_size == found.packed.bytes
+        self.jobs.append((found.name, found.packed.name, found.prompt))
+        self.keys.append(found.key)
         return f"job {len(self.jobs)}"
 
     def look(self, *pauses: float) -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""All parts of a running server, as the routes get them."""
+"""What a running server is made of, as the routes get it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from server.safety.hosts import Hosts
 from server.safety.pairing import Pairing
 from server.safety.tokens import Tokens
 from server.sketches.check import SketchCheck
+from server.sketches.intake import SketchIntake
 from server.store.event_hub import EventHub
 from server.store.store import Store
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Live in one event loop, the one in which `open_parts` made them."""
+class Services:
+    """Live in one event loop, the one in which `open_services` made them."""
 
     config: ServerConfig
     folders: Folders
@@ -36,17 +37,17 @@ class Parts:
     pairing: Pairing
     hosts: Hosts
     metrics: Metrics
-    check: SketchCheck
+    intake: SketchIntake
 
 
-def open_parts(config: ServerConfig, executor: Executor | None = None) -> Parts:
+def open_services(config: ServerConfig, executor: Executor | None = None) -> Services:
     """Opens the data folder; starts nothing yet (app.py does). To be called in the running loop, by the process that
     owns the folder. Raises StoreError, TokenError, HostNameError."""
     folders = Folders(config.data)
     hosts, tokens = Hosts(config.names), Tokens.open(folders.token)
     store = Store.open(folders)
     executor = executor or LocalExecutor(config)
-    return Parts(
+    return Services(
         config=config,
         folders=folders,
         store=store,
@@ -57,12 +58,12 @@ def open_parts(config: ServerConfig, executor: Executor | None = None) -> Parts:
         pairing=Pairing(),
         hosts=hosts,
         metrics=Metrics(),
-        check=SketchCheck(config.limits),
+        intake=SketchIntake(store, folders, SketchCheck(config.limits)),
     )
 
 
-async def _parts(request: Request) -> Parts:
-    return request.app.state.parts
+async def _services(request: Request) -> Services:
+    return request.app.state.services
 
 
-TheParts = Annotated[Parts, Depends(_parts)]
+TheServices = Annotated[Services, Depends(_services)]

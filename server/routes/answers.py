@@ -1,15 +1,24 @@
-"""Rows of the store as what travels over HTTP."""
+"""What the routes answer: rows of the store as they travel over HTTP, and the errors that a route may give."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from fastapi import Response
 from pydantic import BaseModel
 
 from server.jobs.artefacts import present, preview_address
 from server.models import Batch, ErrorBody, Event, Job, Upload
-from server.parts import Parts
+from server.services import Services
 from server.store import jobs
 from server.store.rows import BatchRow, EventRow, JobRow, UploadRow
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def errors(*statuses: int) -> Responses:
+    """Errors in their one shape, for the OpenAPI document."""
+    return {status: {"model": ErrorBody} for status in statuses}
 
 
 def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -17,7 +26,7 @@ def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None =
     return Response(model.model_dump_json(), status, headers, "application/json")
 
 
-def job_view(row: JobRow, parts: Parts) -> Job:
+def job_view(row: JobRow, services: Services) -> Job:
     """The job with the files that are there now."""
     return Job(
         id=row.id,
@@ -36,14 +45,14 @@ def job_view(row: JobRow, parts: Parts) -> Job:
         seed=row.seed,
         settings=row.settings,
         priority=row.priority,
-        place=parts.store.read(jobs.place, row.id) if row.state == "queued" else None,
+        place=services.store.read(jobs.place, row.id) if row.state == "queued" else None,
         batch=row.batch,
         attempt=row.attempt,
         created=row.created,
         started=row.started,
         finished=row.finished,
         preview=preview_address(row.id, row.preview),
-        artefacts=present(row, parts.folders),
+        artefacts=present(row, services.folders),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -219,6 +220,12 @@ def test_watched_files_and_uploads(case: Case) -> None:
     assert upload is not None and upload.notes == ["no colours"] and case.read(uploads.get, "0" * 64) is None
     case.add()
     assert not case.make_room(uploads.remove, SKETCH), "a job still has it"
+
+
+def test_what_reads_cannot_write(case: Case) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        case.read(jobs.set_paused, True)
+    assert not case.read(jobs.paused)
 
 
 def _refused(case: Case, write, job: JobRow, code: str) -> None:

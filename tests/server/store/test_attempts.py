@@ -17,7 +17,7 @@ from server.store.errors import Fenced
 from server.store.rows import JobRow
 from tests.server.store.case import Case, opened
 
-OOM: ProblemDict = {"code": "out_of_memory", "message": "The GPU's memory ran out.", "fix": "Lower sds.batch."}
+OOM: ProblemDict = {"code": "out_of_memory", "message": "The GPU's memory ran out.", "fix": "Lower render.views."}
 PROGRESS = {"stage": "stage1", "step": 3, "total": 10, "seconds_left": 4.5, "loss": 0.25, "preview": "previews/3.png"}
 
 
@@ -106,7 +106,7 @@ def test_three_lost_starts_are_death_with_the_reason(case: Case) -> None:
     case.claim()
     dead = case.write(attempts.requeue, job.id, 3, True, OOM)
     assert (dead.state, dead.strikes) == ("dead", 3) and dead.finished is not None and dead.error is not None
-    assert dead.error["code"] == "out_of_memory" and dead.error["fix"] == "Lower sds.batch."
+    assert dead.error["code"] == "out_of_memory" and dead.error["fix"] == "Lower render.views."
     assert "3 starts" in dead.error["message"] and "memory ran out" in dead.error["message"]
     event = case.read(events.after, 0, job.id)[-1]
     assert (event.state, event.error) == ("dead", dead.error)

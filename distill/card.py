@@ -37,8 +37,12 @@ PLAIN_VIEWS: Mapping[View, str] = {
 OPTIONAL_DEFAULTS = ("guide", "sampling_eta", "sample_steps", "sample_t_max", "picture_steps", "picture_lr", "rules")
 
 
+# At which share of full scale a photograph shows white: a meter puts a surface that reflects 18 % at 12.7 % (ISO 2720).
+METERED = 0.7
+
+
 @dataclass(frozen=True)
-class CameraRanges:
+class PriorCameras:
     """Cameras that the prior has seen. Degrees; distances in units of the object's bounding radius."""
 
     fovy: float
@@ -83,7 +87,8 @@ class PriorCard:
 
     `order` says how the parts follow the user's words; `backgrounds` maps a name to its sRGB colour (empty:
     the prior has no words for backgrounds); `words` are those it has learnt, by sort ("objects", "colors",
-    "materials", "details"; empty: it knows the world).
+    "materials", "details"; empty: it knows the world). `exposure` is the share of full scale at which its photographs
+    show white: under brighter light distillation would darken the base colour to match.
     """
 
     resolution: int
@@ -96,7 +101,8 @@ class PriorCard:
     target_suffix: str = TARGET_SUFFIX
     source_suffix: str = SOURCE_SUFFIX
     negative_prompt: str = NEGATIVE_PROMPT
-    cameras: CameraRanges | None = None
+    exposure: float = METERED
+    cameras: PriorCameras | None = None
     defaults: PriorDefaults = field(default_factory=PriorDefaults)
 
     @property
@@ -120,6 +126,7 @@ def read_card(path: Path) -> PriorCard:
             target_suffix=card["target_suffix"],
             source_suffix=card["source_suffix"],
             negative_prompt=card.get("negative_prompt", NEGATIVE_PROMPT),
+            exposure=float(card.get("exposure", METERED)),
             cameras=_cameras(card["cameras"]),
             defaults=_defaults(card["defaults"]),
         )
@@ -133,12 +140,12 @@ def read_card(path: Path) -> PriorCard:
         ) from wrong
 
 
-def _cameras(card: dict[str, Any]) -> CameraRanges:
+def _cameras(card: dict[str, Any]) -> PriorCameras:
     def pair(key: str) -> tuple[float, float]:
         low, high = card[key]
         return float(low), float(high)
 
-    return CameraRanges(
+    return PriorCameras(
         fovy=float(card["fovy_degrees"]),
         distance=pair("distance"),
         close_up_distance=pair("close_up_distance"),

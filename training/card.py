@@ -21,6 +21,7 @@ QUALIFIERS = {
 }  # fmt: skip
 RARE = 8  # renders; a word on fewer has not been learnt
 METALS = ("golden", "silver", "copper")
+EXPOSURE = 0.7  # at which share of full scale the world's pictures show white, on the average
 
 
 def words_of(metas: Sequence[Meta]) -> dict[str, list[str]]:
@@ -66,6 +67,7 @@ def card(base: dict[str, Any], metas: Sequence[Meta], max_tokens: int, resolutio
         "scenes": [scene for scene, count in scenes.most_common(18) if count >= RARE],
         "target_suffix": QUALITY,
         "source_suffix": ", " + ", ".join(DESCRIPTORS),
+        "exposure": EXPOSURE,
         "cameras": base["cameras"],
         "defaults": base["defaults"],
         "words": words_of(metas),

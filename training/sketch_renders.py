@@ -114,7 +114,7 @@ def cameras(number: int, mesh: Mesh, card: PriorCard) -> Iterator[tuple[View, Li
     views = sample_views(CAMERAS, camera_ranges(card, CLOSE_UP_SHARE), generator, aims)
     for view, camera in zip(views, camera_positions(views), strict=True):
         word = view_word(card, view.azimuth, view.elevation, view.close_up)
-        yield view, sample_light(camera, generator), word
+        yield view, sample_light(camera, generator, card.exposure), word
 
 
 @torch.no_grad()

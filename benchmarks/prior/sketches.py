@@ -25,6 +25,7 @@ from sdf_fit.cameras import camera_positions
 from sdf_fit.render import Rasterizer, make_renderer
 from sdf_fit.render.shading import sample_light
 from sdf_fit.sketch.read import Sketch, read_sketch
+from training.card import EXPOSURE
 from training.conditions import camera_of
 from training.countdown import countdown
 from training.pairs import fitted, in_work
@@ -86,7 +87,7 @@ def photographed(body: Body, sketch: Sketch, picture: Example, renderer: Rasteri
     assert framed.backdrop is not None, "a scene: wanted a render on a transparent film"
     view = in_work(camera_of(picture.meta), sketch)
     generator = torch.Generator().manual_seed(picture.meta["object"])
-    light = sample_light(camera_positions([view])[0], generator)
+    light = sample_light(camera_positions([view])[0], generator, EXPOSURE)
     shot = Shot(view, light, torch.from_numpy(framed.backdrop), None, framed.view)
     exposed = expose(renderer, body.surface().detached(), [shot], framed.framing.size, SUPERSAMPLE)
     guide = guide_picture(exposed, body.drawn, "textured", 1.0)[0].numpy()

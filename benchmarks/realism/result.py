@@ -32,6 +32,7 @@ NEAR = 0.03  # of the object's bounding radius: as far as two surfaces may lie a
 POINTS = 20_000  # on each surface
 SEEN_VIEWS, SEEN_SIZE, SEEN_DEPTH = 48, 256, 0.02  # which points count as outside; depth in radii
 WEBP_QUALITY = 92  # the renders' own
+EXPOSURE = 0.65  # of the light that results are photographed in
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def look(glb: Path, thing: TestObject, seconds: float) -> Outcome:
     mesh, textures = read_glb(glb, np.linalg.inv(sketch.world_from_work))
     views = [in_work(view, sketch) for view in thing.views]
     generator = torch.Generator().manual_seed(1)
-    lights = [sample_light(camera, generator) for camera in camera_positions(views)]
+    lights = [sample_light(camera, generator, EXPOSURE) for camera in camera_positions(views)]
     pictures = photograph(mesh, textures, views, lights, SIZE, renderer)
     front = draw_result(mesh, textures, [in_work(thing.front, sketch)], 256, renderer)[0]
     body = Mesh(mesh.vertices, mesh.faces)

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from distill.canvas import canvas_side, join_views, split_views
-from distill.card import SOURCE_SUFFIX, TARGET_SUFFIX, CameraRanges, PriorCard
+from distill.card import SOURCE_SUFFIX, TARGET_SUFFIX, PriorCameras, PriorCard
 from distill.prior import PromptEmbeds
 from distill.priors.loading import PriorError, read_config, require_weights
 from distill.priors.options import PriorOptions
@@ -32,7 +32,7 @@ FRONT = 90.0  # degrees of MVDream's own azimuth at which objects show their fro
 ASSET = ", 3d asset"  # ends the captions of all renders that it was trained on
 # Its training views: objects that about fill the picture, seen from elevations of 0 to 30 degrees, at fields of view
 # of 15 to 60 (appendix A.5.1; here one from the middle).
-CAMERAS = CameraRanges(fovy=40.0, distance=(2.7, 3.2), close_up_distance=(2.7, 3.2), elevation=(0.0, 30.0))
+CAMERAS = PriorCameras(fovy=40.0, distance=(2.7, 3.2), close_up_distance=(2.7, 3.2), elevation=(0.0, 30.0))
 
 
 class MVDream(StableDiffusion):

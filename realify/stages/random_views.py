@@ -77,7 +77,7 @@ def _shoot(
     for view, camera in zip(views, camera_positions(views), strict=True):
         background, word = _background(settings, card, size, generator)
         words = view_word(card, view.azimuth, view.elevation, view.close_up)
-        shots.append(Shot(view, sample_light(camera, generator), background, word, words))
+        shots.append(Shot(view, sample_light(camera, generator, card.exposure), background, word, words))
     return shots
 
 
@@ -94,7 +94,7 @@ def sample_rings(
     firsts = sample_views(count_pictures(settings, together), ranges, generator)
     for first, camera in zip(firsts, camera_positions(firsts), strict=True):
         background, word = _background(settings, card, size, generator)
-        light = sample_light(camera, generator)
+        light = sample_light(camera, generator, card.exposure)
         for i in range(together):
             view = replace(first, azimuth=(first.azimuth + i * 360.0 / together) % 360.0)
             shots.append(Shot(view, light, background, word, ""))

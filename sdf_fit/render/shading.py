@@ -56,16 +56,13 @@ class Lights:
         return Lights(self.sky[index], self.ground[index], self.direction[index], self.strength[index])
 
 
-# Photographs show white at about .6 of full scale (so do the embedded prior's renders: its white backdrops
-# have .72 sRGB). Under brighter light distillation would darken the base colour to match.
-EXPOSURE = 0.65
-
 # what results are looked at under: bright enough that white stays below 1
 STUDIO = Light((0.62, 0.62, 0.64), (0.34, 0.33, 0.32), (0.45, 0.75, 0.6), 0.55)
 
 
-def sample_light(camera: Tensor, generator: torch.Generator) -> Light:
-    """A light somewhere above and around the camera [3], with a sky that balances its strength."""
+def sample_light(camera: Tensor, generator: torch.Generator, exposure: float = 1.0) -> Light:
+    """A light somewhere above and around the camera [3], with a sky that balances its strength; together they show
+    white at about `exposure` of full scale."""
 
     def uniform(low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand((), generator=generator))
@@ -74,8 +71,8 @@ def sample_light(camera: Tensor, generator: torch.Generator) -> Light:
     offset = torch.randn(3, generator=generator) * 0.7
     offset[1] = uniform(0.2, 1.4)
     x, y, z = F.normalize(towards + offset, dim=0).tolist()
-    strength = uniform(0.3, 0.75) * EXPOSURE
-    level = 0.95 * EXPOSURE - 0.6 * strength
+    strength = uniform(0.3, 0.75) * exposure
+    level = 0.95 * exposure - 0.6 * strength
     warmth = uniform(-0.04, 0.04)
     sky = (level * (1 + warmth), level, level * (1 - warmth))
     ground = uniform(0.45, 0.7)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.card import PriorCard, read_card
+from distill.card import METERED, PriorCard, read_card
 from distill.load import EMBEDDED
 from realify.settings import Render
 from realify.stages.random_views import camera_ranges, photograph, sample_look, sample_shots
@@ -20,7 +22,7 @@ from sdf_fit.render.shading import linear_to_srgb
 from tests.realify.stages.stage_bodies import RADIUS, RENDERER, ball_body
 
 SIZE = 48
-EMBEDDED_STYLE = read_card(EMBEDDED / "prior.json")
+EMBEDDED_CARD = read_card(EMBEDDED / "prior.json")
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -34,7 +36,7 @@ def body() -> Body:
 
 def take(body: Body, look: str = "textured", supersample: int = 1) -> Tensor:
     surface = body.surface()
-    shots = sample_shots(Render(views=2), EMBEDDED_STYLE, SIZE, surface.vertices.detach(), seeded(1))
+    shots = sample_shots(Render(views=2), EMBEDDED_CARD, SIZE, surface.vertices.detach(), seeded(1))
     return photograph(RENDERER, surface, body.material, shots, SIZE, supersample, look)  # type: ignore[arg-type]
 
 
@@ -61,7 +63,7 @@ def test_looks_without_texture_leave_the_material_alone(look: str, body: Body) -
 
 def test_a_surface_that_stands_still_gives_the_material_alone_a_gradient(body: Body) -> None:
     surface = body.surface().detached()
-    shots = sample_shots(Render(views=1), EMBEDDED_STYLE, SIZE, surface.vertices, seeded(1))
+    shots = sample_shots(Render(views=1), EMBEDDED_CARD, SIZE, surface.vertices, seeded(1))
     shape, material = gradients(body, photograph(RENDERER, surface, body.material, shots, SIZE))
     assert shape is None and material is not None and material.any()
 
@@ -73,7 +75,7 @@ def test_supersampling_refines_the_same_picture(body: Body) -> None:
 
 def test_outside_the_body_the_background_is_what_it_was(body: Body) -> None:
     surface = body.surface()
-    shots = sample_shots(Render(views=1, close_up=0.0), EMBEDDED_STYLE, SIZE, surface.vertices.detach(), seeded(3))
+    shots = sample_shots(Render(views=1, close_up=0.0), EMBEDDED_CARD, SIZE, surface.vertices.detach(), seeded(3))
     image = photograph(RENDERER, surface, body.material, shots, SIZE)
     expected = linear_to_srgb(shots[0].background)
     assert torch.equal(image[0, 0], expected[0]) and torch.equal(image[0, :, -1], expected[:, -1])
@@ -84,25 +86,25 @@ def test_background_words_name_the_background() -> None:
     aims = torch.zeros(1, 3)
     words = []
     for seed in range(60):
-        for shot in sample_shots(Render(views=2), EMBEDDED_STYLE, 16, aims, seeded(seed)):
+        for shot in sample_shots(Render(views=2), EMBEDDED_CARD, 16, aims, seeded(seed)):
             words.append(shot.background_word)
             if shot.background_word is not None:
-                color = torch.tensor(EMBEDDED_STYLE.backgrounds[shot.background_word])
+                color = torch.tensor(EMBEDDED_CARD.backgrounds[shot.background_word])
                 assert (linear_to_srgb(shot.background).mean((0, 1)) - color).abs().max() < 0.1
     named = [word for word in words if word]
-    assert set(named) == set(EMBEDDED_STYLE.backgrounds)
+    assert set(named) == set(EMBEDDED_CARD.backgrounds)
     assert len(named) / len(words) == pytest.approx(0.5, abs=0.13)
-    wordless = replace(EMBEDDED_STYLE, backgrounds={})
+    wordless = replace(EMBEDDED_CARD, backgrounds={})
     assert all(shot.background_word is None for shot in sample_shots(Render(views=8), wordless, 16, aims, seeded()))
     always = Render(views=8, random_background=0.0)
-    assert all(shot.background_word for shot in sample_shots(always, EMBEDDED_STYLE, 16, aims, seeded()))
+    assert all(shot.background_word for shot in sample_shots(always, EMBEDDED_CARD, 16, aims, seeded()))
 
 
 def test_view_words_name_the_view() -> None:
-    words = EMBEDDED_STYLE.views
+    words = EMBEDDED_CARD.views
     seen = set()
     for seed in range(40):
-        for shot in sample_shots(Render(views=4), EMBEDDED_STYLE, 4, torch.zeros(1, 3), seeded(seed)):
+        for shot in sample_shots(Render(views=4), EMBEDDED_CARD, 4, torch.zeros(1, 3), seeded(seed)):
             view, word = shot.view, shot.view_word
             seen.add(word)
             off_front = abs((view.azimuth + 180) % 360 - 180)
@@ -121,7 +123,7 @@ def test_close_ups_look_at_the_body(body: Body) -> None:
     """Every one shows surface in its middle, and it fills much of the picture, where the body stands aside too."""
     aims = body.surface().vertices.detach() + torch.tensor([0.25, 0.1, 0.0])
     render = Render(views=6, close_up=1.0)
-    for shot in sample_shots(render, EMBEDDED_STYLE, 8, aims, seeded()):
+    for shot in sample_shots(render, EMBEDDED_CARD, 8, aims, seeded()):
         target = torch.tensor(shot.view.target)
         assert (target - torch.tensor([0.25, 0.1, 0.0]) * 0.6).norm() < RADIUS
         camera = camera_positions([shot.view])[0]
@@ -132,12 +134,12 @@ def test_close_ups_look_at_the_body(body: Body) -> None:
 
 def test_the_priors_own_cameras() -> None:
     """Distances in its card are in radii of the bounding sphere; docs/conventions.md's stand in without a card."""
-    ranges = camera_ranges(EMBEDDED_STYLE, 0.3)
-    cameras = EMBEDDED_STYLE.cameras
+    ranges = camera_ranges(EMBEDDED_CARD, 0.3)
+    cameras = EMBEDDED_CARD.cameras
     assert cameras is not None and ranges.fovy == (cameras.fovy, cameras.fovy)
     for seed in range(30):
         render = Render(views=4)
-        for shot in sample_shots(render, EMBEDDED_STYLE, 4, torch.zeros(1, 3), seeded(seed)):
+        for shot in sample_shots(render, EMBEDDED_CARD, 4, torch.zeros(1, 3), seeded(seed)):
             low, high = cameras.close_up_distance if shot.view.close_up else cameras.distance
             assert low - 1e-3 <= shot.view.distance / SPHERE_RADIUS <= high + 1e-3
             assert cameras.elevation[0] <= shot.view.elevation <= cameras.elevation[1]
@@ -155,9 +157,29 @@ def test_looks_keep_their_shares() -> None:
 
 def test_one_generator_state_gives_one_set_of_shots() -> None:
     aims = torch.randn(20, 3, generator=seeded(5)) * 0.4
-    first, again, other = (sample_shots(Render(), EMBEDDED_STYLE, 8, aims, seeded(seed)) for seed in (1, 1, 2))
+    first, again, other = (sample_shots(Render(), EMBEDDED_CARD, 8, aims, seeded(seed)) for seed in (1, 1, 2))
     for one, two in zip(first, again, strict=True):
         assert torch.equal(one.background, two.background)
         assert (one.view, one.light, one.background_word) == (two.view, two.light, two.background_word)
     assert [shot.view for shot in first] != [shot.view for shot in other]
     assert math.isfinite(first[0].light.strength)
+
+
+def test_the_cards_exposure_sets_how_bright_photographs_are() -> None:
+    """Each prior's photographs show white at a level of their own."""
+    aims = torch.zeros(1, 3)
+    dim, bright = (
+        sample_shots(Render(views=4), PriorCard(64, 77, exposure=exposure), 8, aims, torch.Generator().manual_seed(0))
+        for exposure in (0.5, 1.0)
+    )
+    for one, other in zip(dim, bright, strict=True):
+        assert (one.view, one.light.direction) == (other.view, other.light.direction)
+        assert 2 * one.light.strength == pytest.approx(other.light.strength)
+        assert 2 * one.light.sky[1] == pytest.approx(other.light.sky[1])
+
+
+def test_the_embedded_prior_keeps_its_own_and_others_are_metered(tmp_path: Path) -> None:
+    card = json.loads((EMBEDDED / "prior.json").read_text())
+    assert read_card(EMBEDDED / "prior.json").exposure == card.pop("exposure") == 0.65
+    (tmp_path / "prior.json").write_text(json.dumps(card))
+    assert read_card(tmp_path / "prior.json").exposure == METERED == PriorCard(64, 77).exposure

@@ -126,7 +126,7 @@ def test_gradients_are_finite_everywhere() -> None:
 def test_sampled_lights_stand_around_the_camera_and_keep_white_below_one() -> None:
     generator = torch.Generator().manual_seed(0)
     camera = torch.tensor([2.0, 1.0, -1.5])
-    lights = [sample_light(camera, generator) for _ in range(300)]
+    lights = [sample_light(camera, generator, 0.7) for _ in range(300)]
     towards = torch.tensor([light.direction for light in lights])
     torch.testing.assert_close(towards.norm(dim=1), torch.ones(300))
     cosines = towards @ F.normalize(camera, dim=0)
@@ -134,7 +134,7 @@ def test_sampled_lights_stand_around_the_camera_and_keep_white_below_one() -> No
     for light in lights:
         lit_head_on = light.strength + max(light.sky)
         assert 0 < min(light.ground) <= max(light.ground) < max(light.sky) and lit_head_on < 1.05
-    again = sample_light(camera, torch.Generator().manual_seed(0))
+    again = sample_light(camera, torch.Generator().manual_seed(0), 0.7)
     assert again == lights[0]
 
 

@@ -43,6 +43,15 @@ def test_every_path_exists(page: Path) -> None:
     assert not missing
 
 
+def test_conventions_say_where_to_add_six_things_and_each_file_is_there() -> None:
+    text = (ROOT / "docs" / "conventions.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (an? [a-z ]+) \| (.+) \|$", text, re.M))
+    assert set(rows) == {"a rule", "a prior family", "a sketch format", "a setting", "a route", "a panel button"}
+    for what, files in rows.items():
+        named = re.findall(r"`([\w./]+/[\w./]+)`", files)
+        assert named and all((ROOT / path).is_file() for path in named), what
+
+
 def test_every_make_target_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     for page in PAGES:

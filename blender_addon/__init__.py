@@ -11,25 +11,27 @@ from types import ModuleType
 
 # In the order in which they are registered: what others refer to comes first.
 PARTS = ("ui.properties", "ui.preferences", "ui.server_operators", "ui.operators", "scene.versions",
-         "scene.open_sketch", "ui.previews", "ui.cards", "ui.panel", "ui.menus", "ui.words", "ui.keymap")  # fmt: skip
+         "ui.open_sketch", "ui.previews", "ui.cards", "ui.panel", "ui.menus", "text.words", "ui.keymap")  # fmt: skip
 
 
 def register() -> None:
     """Called by Blender when the extension is enabled."""
-    from . import runtime
+    from . import file_handlers, runtime
 
     for part in _parts():
         if hasattr(part, "register"):
             part.register()
         else:
             _register_classes(part)
-    runtime.start()
+    runtime.start(on_change=file_handlers.write_down)
+    file_handlers.register()
 
 
 def unregister() -> None:
     """Called by Blender when it is disabled, and when Blender ends."""
-    from . import runtime
+    from . import file_handlers, runtime
 
+    file_handlers.unregister()
     runtime.stop()
     for part in reversed(_parts()):
         if hasattr(part, "unregister"):

@@ -6,18 +6,20 @@ Blender's own thread alone comes here. `desk` is there from the start, so that d
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from .course import Course
 from .jobs.desk import Desk, Status, unforeseen
 from .jobs.job import OVER, Job
 from .jobs.link import Link
+from .scene import result
 from .trouble import Trouble
 
 if TYPE_CHECKING:
-    from .course import Course
     from .net.local_server import Started
 
 TICK_SECONDS = 0.1
@@ -34,12 +36,9 @@ _line: tuple[Any, ...] | None = None  # what the open line was opened with
 _drawn = (0, 0)  # the desk's changes and the second that were drawn last
 
 
-def start() -> None:
-    """Makes the session's parts and sets the timer going."""
+def start(on_change: Callable[[], None]) -> None:
+    """Makes the session's parts and sets the timer going; `on_change` hears of every change of a job."""
     global desk, link, course, wanted, held, _line
-    from . import file_handlers
-    from .course import Course
-
     desk = Desk()
     link = Link(
         desk,
@@ -47,19 +46,15 @@ def start() -> None:
         on_event=lambda event: course.heard(event),
         on_lost=lambda server_id: course.lost(server_id),
     )
-    course = Course(desk, link, user_folder("jobs"), on_change=file_handlers.write_down)
+    course = Course(desk, link, user_folder("jobs"), on_change=on_change)
     wanted, held, _line = False, False, None
-    file_handlers.register()
     bpy.app.timers.register(_timer, first_interval=TICK_SECONDS, persistent=True)
 
 
 def stop() -> None:
     """Ends threads and timer; jobs go on on the server."""
-    from . import file_handlers
-
     if bpy.app.timers.is_registered(_timer):
         bpy.app.timers.unregister(_timer)
-    file_handlers.unregister()
     link.close()
     desk.close()
     if started is not None and preferences().stop_server:
@@ -72,10 +67,8 @@ def user_folder(name: str) -> Path:
 
 
 def preferences() -> Any:
-    """What the user set for this Blender."""
-    from .ui.preferences import prefs
-
-    return prefs()
+    """What the user set for this Blender (ui/preferences.py). Raises KeyError while the extension is not enabled."""
+    return bpy.context.preferences.addons[PACKAGE].preferences
 
 
 def _timer() -> float:
@@ -126,8 +119,6 @@ def _keep_line() -> None:
 
 
 def _place_one(whatever: bool) -> None:
-    from .scene import result
-
     chosen = preferences()
     course.keep_files, course.hide_sketch = chosen.keep_files, chosen.hide_sketch
     waiting: Job | None = next((job for job in desk.jobs.values() if job.phase == "ready"), None)

@@ -10,21 +10,26 @@ from pathlib import Path
 
 import bpy
 
-from .. import runtime
 from ..background import blender
 from ..trouble import Trouble
 from . import result, undo
 from .blend_file import append
+
+Start = Callable[[Callable[[threading.Event], None], Callable[[None], None], Callable[[Trouble], None]], object]
 
 READ = Path(blender.__file__).with_name("read_sketch.py")
 SECONDS = 1800.0  # a sketch of millions of faces takes minutes
 LATER = 0.5  # seconds until it is looked again whether objects can be added
 
 
-def begin(file: Path, folder: Path, waits: bool, told: Callable[[Trouble | None], None]) -> None:
-    """Returns at once; `told` gets None, or what went wrong, when it is over. With `waits` objects are added when
-    nothing else goes on in the window; scripts want them whatever goes on."""
-    program, own = runtime.course.program, folder / uuid.uuid4().hex
+def begin(
+    file: Path, folder: Path, program: blender.Program, start: Start, waits: bool,
+    told: Callable[[Trouble | None], None],
+) -> None:  # fmt: skip
+    """Returns at once; `start` runs work in a thread (Desk.start), `program` is the Blender that reads. `told` gets
+    None, or what went wrong, when it is over. With `waits` objects are added when nothing else goes on in the window;
+    scripts want them whatever goes on."""
+    own = folder / uuid.uuid4().hex
     request = {"file": str(file.absolute()), "blend": str(own / "sketch.blend")}
 
     def work(stop: threading.Event) -> None:
@@ -48,7 +53,7 @@ def begin(file: Path, folder: Path, waits: bool, told: Callable[[Trouble | None]
         shutil.rmtree(own, ignore_errors=True)  # an extension's folder may be emptied at any time
         told(trouble)
 
-    runtime.desk.start(work, then, over)
+    start(work, then, over)
 
 
 def add(blend: Path, name: str) -> bpy.types.Collection:

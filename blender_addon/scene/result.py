@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 
 from ..jobs.job import Job
-from ..ui.words import tr
+from ..text.words import tr
 from . import collection, placement, subject, undo, versions
 from .blend_file import append
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..trouble import Trouble
-
-if TYPE_CHECKING:
-    from ..ui.properties import RealifyObject
 
 # `geometry.keep_shape` is the weight that ties the silhouette to the sketch's; without a rate the shape stays.
 SHAPES: dict[str, dict[str, Any]] = {"LOOSE": {"geometry.keep_shape": 5.0}, "CLOSE": {}, "EXACT": {"geometry.lr": 0.0}}
@@ -17,8 +14,8 @@ COPIED = ("prompt", "preset", "seed", "keep_shape", "prior", "stage1_steps", "st
           "decimate", "backend", "radius", "more")  # fmt: skip
 
 
-def settings_of(given: RealifyObject) -> dict[str, Any]:
-    """Dotted keys and values of what an object was given. Raises Trouble for `more` that cannot be read."""
+def settings_of(given: Any) -> dict[str, Any]:
+    """Dotted keys and values of an object's `realify`. Raises Trouble for `more` that cannot be read."""
     found = dict(SHAPES[given.keep_shape])
     if given.prior.strip():
         found["prior.name"] = given.prior.strip()
@@ -35,7 +32,7 @@ def settings_of(given: RealifyObject) -> dict[str, Any]:
     return found | _pairs(given.more)
 
 
-def copy_settings(given: RealifyObject, to: RealifyObject) -> None:
+def copy_settings(given: Any, to: Any) -> None:
     """Words and settings of one object to another."""
     for name in COPIED:
         setattr(to, name, getattr(given, name))

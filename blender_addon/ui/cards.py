@@ -11,11 +11,11 @@ import bpy
 from .. import runtime
 from ..jobs.job import BROKEN, OVER, THERE, Job
 from ..scene import result
+from ..text.times import time_left, took
+from ..text.words import OURS, tr
+from ..text.wrapping import draw_text, lines, share_of_width
 from . import previews
 from .properties import PRESETS
-from .times import time_left, took
-from .words import OURS, tr
-from .wrapping import draw_text, lines, share_of_width
 
 SHOWN = 6  # cards; older ones are folded away
 UNIT = 20  # pixels, at scale 1: the height of a button

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import runtime
-from .words import tr
+from ..text.words import tr
 
 # Free in Blender's own keymaps (4.2 to 5.2) and in the industry-compatible one.
 KEY = {"type": "R", "value": "PRESS", "shift": True, "alt": True}

@@ -7,9 +7,9 @@ import bpy
 from .. import runtime
 from ..jobs.job import OVER, Job
 from ..scene import subject
+from ..text.words import tr
 from .cards import buttons
 from .keymap import PIE
-from .words import tr
 
 ICON = "SHADERFX"
 MENUS = ("VIEW3D_MT_object", "VIEW3D_MT_object_context_menu")

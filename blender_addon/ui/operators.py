@@ -13,9 +13,9 @@ from .. import runtime
 from ..jobs.job import BROKEN, OVER, Job
 from ..scene import refusals, subject
 from ..scene.settings import copy_settings, settings_of
+from ..text.words import tr
 from ..trouble import Trouble
 from .server_operators import wait_for_line
-from .words import tr
 
 Result = set[str]
 

@@ -8,10 +8,10 @@ import bpy
 
 from .. import runtime
 from ..scene import subject
+from ..text.words import OURS, tr
+from ..text.wrapping import draw_text
 from . import status_line
 from .operators import why_not_run
-from .words import OURS, tr
-from .wrapping import draw_text
 
 NEW_SEEDS = 9999  # enough to choose from, and short enough to be told to somebody
 # Fields of the advanced part; the server's setting whose value the preset chooses while the field is left alone; and a

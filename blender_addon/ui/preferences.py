@@ -140,9 +140,4 @@ class RealifyPreferences(bpy.types.AddonPreferences):
             row.operator(f"realify.{operator}")
 
 
-def prefs(context: bpy.types.Context | None = None) -> RealifyPreferences:
-    """This extension's preferences. Raises KeyError while it is not enabled."""
-    return (context or bpy.context).preferences.addons[ROOT].preferences
-
-
 CLASSES = (RealifyPreferences,)

@@ -16,8 +16,8 @@ from ..jobs.desk import Status
 from ..net import local_server
 from ..net.address import DEFAULT, PORT, is_loopback, normalised, port_of
 from ..net.client import Address, Client
+from ..text.words import tr
 from ..trouble import Trouble
-from .words import tr
 
 Result = set[str]
 # States of the line that may turn into "ready" without anybody's doing.

@@ -9,9 +9,9 @@ import bpy
 
 from ..jobs.desk import Status
 from ..net.address import is_loopback, normalised
+from ..text.words import tr
+from ..text.wrapping import draw_text
 from .preferences import ROOT
-from .words import tr
-from .wrapping import draw_text
 
 CONNECT, START, PAIR = "realify.check_server", "realify.start_server", "realify.pair"
 ONLINE, SETTINGS = "realify.allow_online", "preferences.addon_show"

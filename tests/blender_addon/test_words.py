@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from blender_addon.ui import german
+from blender_addon.text import german
 
 ADDON = Path(german.__file__).parents[1]
 SOURCES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ADDON.rglob("*.py"))}

@@ -135,9 +135,9 @@ def addon(installed: ModuleType) -> ModuleType:
     for name in chosen.bl_rna.properties.keys():  # noqa: SIM118 - no dict
         if name not in ("rna_type", "bl_idname"):
             chosen.property_unset(name)
-    runtime = import_module(f"{PACKAGE}.runtime")
+    runtime, file_handlers = (import_module(f"{PACKAGE}.{name}") for name in ("runtime", "file_handlers"))
     runtime.stop()
-    runtime.start()
+    runtime.start(on_change=file_handlers.write_down)
     return installed
 
 

@@ -33,6 +33,12 @@ def ui(addon: ModuleType) -> Callable[[str], ModuleType]:
 
 
 @pytest.fixture
+def text(addon: ModuleType) -> Callable[[str], ModuleType]:
+    """A module of the extension's text."""
+    return lambda name: import_module(f"{PACKAGE}.text.{name}")
+
+
+@pytest.fixture
 def new_job(addon: ModuleType) -> Callable[..., Any]:
     """A job of the given phase."""
     jobs = import_module(f"{PACKAGE}.jobs.job")
@@ -80,12 +86,12 @@ def icons() -> set[str]:
         (-50, "a few seconds left"),
     ],
 )
-def test_the_time_left_is_told_as_people_tell_it(ui: Any, seconds: float, words: str) -> None:
-    assert ui("times").time_left(seconds, NOW, NOW) == words
+def test_the_time_left_is_told_as_people_tell_it(text: Any, seconds: float, words: str) -> None:
+    assert text("times").time_left(seconds, NOW, NOW) == words
 
 
-def test_the_time_left_is_counted_down_between_two_messages(ui: Any) -> None:
-    times = ui("times")
+def test_the_time_left_is_counted_down_between_two_messages(text: Any) -> None:
+    times = text("times")
     assert times.time_left(180.0, NOW, NOW + 60) == "about 2 minutes left"
     assert times.time_left(None, NOW, NOW) == ""
 
@@ -93,8 +99,8 @@ def test_the_time_left_is_counted_down_between_two_messages(ui: Any) -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"), [(7.6, "8 s"), (59.6, "1 min 0 s"), (250, "4 min 10 s"), (3900, "1 h 5 min"), (-1, "0 s")]
 )
-def test_what_a_job_took_is_told_exactly(ui: Any, seconds: float, words: str) -> None:
-    assert ui("times").took(seconds) == words
+def test_what_a_job_took_is_told_exactly(text: Any, seconds: float, words: str) -> None:
+    assert text("times").took(seconds) == words
 
 
 # Cards
@@ -311,8 +317,8 @@ def test_operators_and_icons_that_are_drawn_exist(addon: ModuleType) -> None:
     assert len(drawn) >= 4 and not drawn - icons()
 
 
-def test_properties_that_are_drawn_exist(ui: Any) -> None:
-    chosen = ui("preferences").prefs()
+def test_properties_that_are_drawn_exist(runtime: Any) -> None:
+    chosen = runtime.preferences()
     fields = bpy.types.Object.bl_rna.properties["realify"].fixed_type.properties
     scene = bpy.types.Scene.bl_rna.properties["realify"].fixed_type.properties
     drawn = {
@@ -346,8 +352,8 @@ def test_everything_has_a_tip(ui: Any) -> None:
 # Lines, key, address, pictures
 
 
-def test_long_text_is_broken_where_it_fits(ui: Any) -> None:
-    wrapped = ui("wrapping").wrapped
+def test_long_text_is_broken_where_it_fits(text: Any) -> None:
+    wrapped = text("wrapping").wrapped
     assert wrapped("one two three four", 9, len) == ("one two", "three", "four")
     assert wrapped("see http://127.0.0.1:8760/health now", 10, len) == (
         "see", "http://127", ".0.0.1:876", "0/health", "now",
@@ -356,8 +362,8 @@ def test_long_text_is_broken_where_it_fits(ui: Any) -> None:
     assert wrapped("", 9, len) == () and wrapped("ab", 0, len) == ("a", "b")
 
 
-def test_the_key_does_what_was_chosen(ui: Any) -> None:
-    chosen, keymap = ui("preferences").prefs(), ui("keymap")
+def test_the_key_does_what_was_chosen(ui: Any, runtime: Any) -> None:
+    chosen, keymap = runtime.preferences(), ui("keymap")
     keys = bpy.context.window_manager.keyconfigs.addon.keymaps
 
     def ours() -> list[str]:
@@ -375,8 +381,8 @@ def test_the_key_does_what_was_chosen(ui: Any) -> None:
     chosen.shortcut = "NONE"
 
 
-def test_no_token_stays_in_a_pasted_link(ui: Any) -> None:
-    chosen = ui("preferences").prefs()
+def test_no_token_stays_in_a_pasted_link(runtime: Any) -> None:
+    chosen = runtime.preferences()
     chosen.url = "http://studio.local:8760/#token=abc-DEF"
     assert (chosen.url, chosen.token) == ("http://studio.local:8760", "abc-DEF")
     chosen.url = "other.local"

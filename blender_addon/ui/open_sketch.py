@@ -9,9 +9,9 @@ import bpy
 from bpy.props import CollectionProperty, StringProperty
 
 from .. import runtime
+from ..scene import opening
+from ..text.words import tr
 from ..trouble import Trouble
-from ..ui.words import tr
-from . import opening
 
 EXTENSIONS = ".glb;.gltf;.obj;.ply;.stl"
 
@@ -42,7 +42,8 @@ class REALIFY_OT_open_sketch(bpy.types.Operator):
             return {"CANCELLED"}
         is_free = self.options.is_invoke and not bpy.app.background
         for file in chosen:
-            opening.begin(file, runtime.user_folder("opened"), is_free, _tell if is_free else said.append)
+            session = runtime.course.program, runtime.desk.start
+            opening.begin(file, runtime.user_folder("opened"), *session, is_free, _tell if is_free else said.append)
         if is_free:
             return {"FINISHED"}
         runtime.desk.wait(lambda: len(said) == len(chosen), runtime.tick)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SPHERE_RADIUS = 0.9  # a sketch's bounding sphere in the working frame
+from sdf_fit import WORKING_RADIUS
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class CameraRanges:
     close_up_share: float = 0.3
 
 
-def distance_for_fill(fill: float, fovy: float, radius: float = SPHERE_RADIUS) -> float:
+def distance_for_fill(fill: float, fovy: float, radius: float = WORKING_RADIUS) -> float:
     """Distance at which a sphere's outline covers `fill` of the picture's height; fovy in degrees."""
     return radius / math.sin(math.atan(fill * math.tan(math.radians(fovy) / 2)))
 
@@ -104,7 +104,7 @@ def _aimed(view: View, aims: Tensor, generator: torch.Generator) -> View:
 
 def _close_up_target(aims: Tensor | None, generator: torch.Generator) -> tuple[float, float, float]:
     if aims is None:
-        point = F.normalize(torch.randn(3, generator=generator), dim=0) * SPHERE_RADIUS / 2
+        point = F.normalize(torch.randn(3, generator=generator), dim=0) * WORKING_RADIUS / 2
     else:
         point = aims[int(torch.randint(len(aims), (), generator=generator))]
     # drawn inwards, so that the rim of the body does not fill half with nothing

@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from realify.stages.random_views import Material, Shot, photograph
-from sdf_fit.cameras import SPHERE_RADIUS, View
+from sdf_fit import WORKING_RADIUS
+from sdf_fit.cameras import View
 from sdf_fit.render import Rasterizer
 from sdf_fit.render.backgrounds import plain
 from sdf_fit.render.shading import linear_to_srgb, srgb_to_linear
@@ -51,7 +52,7 @@ def camera_card(view: View) -> dict[str, Any]:
     return {
         "azimuth": round((view.azimuth + 180) % 360 - 180, 3),
         "elevation": round(view.elevation, 3),
-        "distance": round(view.distance / SPHERE_RADIUS, 4),
+        "distance": round(view.distance / WORKING_RADIUS, 4),
         "fovy": view.fovy,
-        "target": [round(value / SPHERE_RADIUS, 4) for value in view.target],
+        "target": [round(value / WORKING_RADIUS, 4) for value in view.target],
     }

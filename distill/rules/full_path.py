@@ -14,25 +14,22 @@ from distill.rules.ode import denoise, invert
 from distill.rules.rule import PromptBatch, checked
 
 Source = Literal["described", "unconditional", "learnt"]
-Form = Literal["noised", "inverted"]
 
 
 @dataclass(frozen=True)
 class FullPath:
     """w (psi_0,src - psi_0,tgt): minus the displacement of equation 5, since an optimiser descends.
 
-    `noised`: both probability-flow ODEs from the same x_t down (section 3.2); with one step it is
-    w (sigma_t / alpha_t) (e_tgt - e_src). `inverted`: x is inverted under the source up to t and sampled under the
-    target down again (section 5). There x itself is psi_0,src; but a solver of few steps does not come back to x
-    even under the source, and that error is larger than the displacement. So by default psi_0,src is solved down
-    again like the target, and the error cancels; `exact_source` takes x (docs/decisions/full-path.md).
+    x is inverted under the source up to t and sampled under the target down again (section 5). There x itself is
+    psi_0,src; but a solver of few steps does not come back to x even under the source, and that error is larger than
+    the displacement. So by default psi_0,src is solved down again like the target, and the error cancels;
+    `exact_source` takes x (docs/decisions/full-path.md).
 
     The source is y_src ("described"), no prompt ("unconditional") or a LoRA that is trained beside ("learnt"); the
     target is guided by `guidance_scale`.
     """
 
     weight: float = 1.0
-    form: Form = "inverted"
     source: Source = "described"
     path_steps: int = 10
     guidance_scale: float = 1.0
@@ -65,14 +62,8 @@ class FullPath:
             return prior.predict_noise(x_now, now, prompts.source if described else prompts.unconditional)
 
         schedule = prior.schedule
-        if self.form == "inverted":
-            x_t = invert(schedule, x, t, towards_source, self.path_steps)
-        else:
-            x_t = schedule.add_noise(x, t, noise)
-        if self.form == "inverted" and self.exact_source:
-            source = x
-        else:
-            source = denoise(schedule, x_t, t, towards_source, self.path_steps)
+        x_t = invert(schedule, x, t, towards_source, self.path_steps)
+        source = x if self.exact_source else denoise(schedule, x_t, t, towards_source, self.path_steps)
         target = denoise(schedule, x_t, t, towards_target, self.path_steps)
         gradient = checked(self.weight * (source - target), self.name, t)
         if state is not None:

@@ -41,13 +41,6 @@ class SdfGrid(nn.Module):
         """Cubes along an axis."""
         return self.values.shape[0] - 1
 
-    def refined(self, resolution: int) -> SdfGrid:
-        """The same field on a grid of another resolution, by trilinear interpolation."""
-        values = F.interpolate(
-            self.values.detach()[None, None], size=[resolution + 1] * 3, mode="trilinear", align_corners=True
-        )
-        return SdfGrid.from_values(values[0, 0])
-
     def sample(self, points: Tensor) -> Tensor:
         """Trilinear values [N] at points [N, 3]; outside the cube its border's. Differentiable once."""
         at = points.flip(-1).view(1, 1, 1, -1, 3)  # grid_sample names the fastest axis first

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sdf_fit import WORKING_RADIUS
 from sdf_fit.mesh import Mesh
 from sdf_fit.sketch.clean import Strokes, clean, describe
 from sdf_fit.sketch.error import SketchError
@@ -22,7 +23,6 @@ from sdf_fit.sketch.shape import enclosing_sphere, stroke_width
 
 __all__ = ["Limits", "Sketch", "SketchError", "read_sketch"]
 
-WORKING_RADIUS = 0.9
 STROKE_WIDTHS = (0.01, 0.2)  # working units: a single closed body has no stroke width to speak of
 Y_FROM_Z = np.array(
     [[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]

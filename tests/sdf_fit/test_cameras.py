@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from sdf_fit import WORKING_RADIUS
 from sdf_fit.cameras import (
-    SPHERE_RADIUS,
     CameraRanges,
     View,
     cam_to_work,
@@ -86,7 +86,7 @@ def test_row_0_is_the_top_and_column_0_the_left() -> None:
 
 @pytest.mark.parametrize(("fill", "fovy"), [(0.6, 38.0), (0.95, 50.0), (2.0, 38.0)])
 def test_the_sphere_fills_its_share_of_the_height(fill: float, fovy: float) -> None:
-    points = F.normalize(torch.randn(40_000, 3, generator=seeded()), dim=1) * SPHERE_RADIUS
+    points = F.normalize(torch.randn(40_000, 3, generator=seeded()), dim=1) * WORKING_RADIUS
     clip = to_clip(points, clip_from_work([View(20.0, 10.0, distance_for_fill(fill, fovy), fovy)]))[0]
     height = (clip[:, 1] / clip[:, 3]).amax() - (clip[:, 1] / clip[:, 3]).amin()
     assert height / 2 == pytest.approx(fill, rel=0.02)

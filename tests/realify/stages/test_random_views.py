@@ -16,8 +16,9 @@ from distill.card import METERED, PriorCard, read_card
 from distill.load import EMBEDDED
 from realify.settings import Render
 from realify.stages.random_views import camera_ranges, photograph, sample_look, sample_shots
+from sdf_fit import WORKING_RADIUS
 from sdf_fit.body.body import Body
-from sdf_fit.cameras import SPHERE_RADIUS, camera_positions
+from sdf_fit.cameras import camera_positions
 from sdf_fit.render.shading import linear_to_srgb
 from tests.realify.stages.stage_bodies import RADIUS, RENDERER, ball_body
 
@@ -141,7 +142,7 @@ def test_the_priors_own_cameras() -> None:
         render = Render(views=4)
         for shot in sample_shots(render, EMBEDDED_CARD, 4, torch.zeros(1, 3), seeded(seed)):
             low, high = cameras.close_up_distance if shot.view.close_up else cameras.distance
-            assert low - 1e-3 <= shot.view.distance / SPHERE_RADIUS <= high + 1e-3
+            assert low - 1e-3 <= shot.view.distance / WORKING_RADIUS <= high + 1e-3
             assert cameras.elevation[0] <= shot.view.elevation <= cameras.elevation[1]
     others = camera_ranges(PriorCard(resolution=64, max_tokens=77), 0.2)
     assert others.close_up_share == 0.2 and others.fill == (0.6, 1.0) and others.close_up_fill == (1.5, 2.5)

@@ -24,14 +24,6 @@ def test_sdf_samples_a_linear_field_exactly(points: Tensor) -> None:
     assert torch.allclose(sampled, points @ torch.tensor([1.0, 2.0, 3.0]), atol=1e-5)
 
 
-@pytest.mark.parametrize("resolution", [4, 6, 15])
-def test_sdf_at_another_resolution_is_the_same_field(resolution: int) -> None:
-    grid = SdfGrid.from_values(linear_field(6)).refined(resolution)
-    assert grid.resolution == resolution
-    assert torch.allclose(grid.values, linear_field(resolution), atol=1e-5)
-    assert grid.values.requires_grad
-
-
 def test_sdf_of_a_wrong_shape_is_named() -> None:
     with pytest.raises(ValueError, match=r"\[3, 4, 3\]"):
         SdfGrid.from_values(torch.zeros(3, 4, 3))

@@ -12,8 +12,8 @@ from bpy.app.handlers import persistent
 
 from . import runtime
 from .jobs import journal
-from .jobs.desk import Status
 from .jobs.job import Job
+from .jobs.state import ServerStatus
 from .scene import subject
 from .trouble import Trouble
 
@@ -28,14 +28,14 @@ def write_down() -> None:
     for scene in bpy.data.scenes:
         own = [
             job.as_dict()
-            for job in runtime.desk.jobs.values()
+            for job in runtime.state.jobs.values()
             if (job.scene if job.scene in names else first) == scene.name
         ]
         own += [kept for name in _unread if (name if name in names else first) == scene.name for kept in _unread[name]]
         text = json.dumps(own, ensure_ascii=False) if own else ""
         if scene.realify.jobs != text:
             scene.realify.jobs = text
-    known = {uid for job in runtime.desk.jobs.values() for uid in job.members}
+    known = {uid for job in runtime.state.jobs.values() for uid in job.members}
     _objects.update({obj.realify.uid: obj.session_uid for obj in bpy.data.objects if obj.realify.uid in known})
 
 
@@ -44,7 +44,7 @@ def read_back() -> None:
     _unread.clear()
     jobs = {job.key: job for scene in bpy.data.scenes for job in _jobs_in(scene)}
     path = bpy.data.filepath
-    for job in journal.kept(runtime.course.folder) if path else ():
+    for job in journal.kept(runtime.flow.folder) if path else ():
         known = jobs.get(job.key)
         if known is None and job.file == path:
             jobs[job.key] = job
@@ -52,14 +52,14 @@ def read_back() -> None:
         elif known is not None and known.id is None:
             jobs[job.key] = replace(known, id=job.id, phase=job.phase)
     _objects.clear()
-    runtime.desk.unread = sum(map(len, _unread.values()))
-    runtime.desk.jobs = dict(sorted(jobs.items(), key=lambda item: item[1].created))
-    for job in list(runtime.desk.jobs.values()):
-        runtime.course.resume(job)
+    runtime.state.unread = sum(map(len, _unread.values()))
+    runtime.state.jobs = dict(sorted(jobs.items(), key=lambda item: item[1].created))
+    for job in list(runtime.state.jobs.values()):
+        runtime.flow.resume(job)
     write_down()
-    runtime.link.follow = frozenset(job.id for job in jobs.values() if job.id)
-    runtime.link.close()  # opened anew by the next tick, it asks how these jobs stand
-    runtime.desk.touch()
+    runtime.connection.follow = frozenset(job.id for job in jobs.values() if job.id)
+    runtime.connection.close()  # opened anew by the next tick, it asks how these jobs stand
+    runtime.state.touch()
 
 
 def _name_again(job: Job) -> None:
@@ -106,19 +106,19 @@ def _undone(*_: Any) -> None:
         if uid is not None and obj.realify.uid != uid:
             obj.realify.uid = uid
     write_down()
-    runtime.desk.touch()
+    runtime.state.touch()
 
 
 @persistent
 def _saved(*_: Any) -> None:
     """A file that got its name, or another one: the journal knows the jobs by it."""
-    for job in runtime.desk.jobs.values():
+    for job in runtime.state.jobs.values():
         if job.file != bpy.data.filepath:
             job.file = bpy.data.filepath
             try:
-                journal.keep(runtime.course.folder, job)
+                journal.keep(runtime.flow.folder, job)
             except Trouble as trouble:
-                runtime.desk.status = Status(trouble.code, trouble.message, trouble.fix)
+                runtime.state.status = ServerStatus(trouble.code, trouble.message, trouble.fix)
 
 
 HANDLERS = {"load_post": _opened, "undo_post": _undone, "redo_post": _undone, "save_post": _saved}

@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 
 from ..trouble import Trouble
-from . import looks
+from . import materials
 from .importing import call
 from .request import serve
 
@@ -33,7 +33,7 @@ def read(request: dict[str, Any]) -> dict[str, Any]:
     mesh.name = request["name"]
     for key in obj.keys():  # noqa: SIM118 - an object is no dict; what the server tells of the result
         mesh[key] = obj[key]
-    looks.finish(mesh, request["name"])
+    materials.finish(mesh, request["name"])
     write(Path(request["blend"]), mesh)
     return {"faces": len(mesh.polygons), "vertices": len(mesh.vertices), "mesh": mesh.name}
 

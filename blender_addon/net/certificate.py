@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ..trouble import Trouble
 from .address import port_of
-from .failure import told
+from .failure import as_trouble
 
 
 def connect(url: str, fingerprint: str, timeout: float) -> ssl.SSLSocket:
@@ -32,7 +32,7 @@ def connect(url: str, fingerprint: str, timeout: float) -> ssl.SSLSocket:
 def fingerprint_of(url: str, timeout: float) -> str:
     """The SHA-256 of the certificate that is shown at an https:// address, as the server's screen writes it
     (AB:CD:…). Raises Trouble unreachable."""
-    with told(url), _shake_hands(url, _unchecked(), timeout) as channel:
+    with as_trouble(url), _shake_hands(url, _unchecked(), timeout) as channel:
         return _fingerprint(channel)
 
 

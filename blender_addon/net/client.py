@@ -26,9 +26,9 @@ from urllib.parse import quote
 from ..trouble import Trouble
 from . import answers, handshake, transfer
 from .address import is_loopback, normalised
-from .exchange import Line, exchange
+from .exchange import Endpoint, exchange
 from .failure import not_realify
-from .wire import NEVER
+from .stoppable_socket import NEVER
 
 LOOKING_SECONDS = 300.0  # that the server may take to look at a sketch: it is parsed before it is answered
 
@@ -212,8 +212,8 @@ class Client:
         sent = {"User-Agent": f"realify-blender/{handshake.own_version()}", **(headers or {})}
         if with_token and token:
             sent["Authorization"] = f"Bearer {token}"
-        line = Line(url, self.address.fingerprint, self._timeout, silence or self._timeout)
-        with exchange(line, method, path, sent, pieces, stop, thinking) as answer:
+        endpoint = Endpoint(url, self.address.fingerprint, self._timeout, silence or self._timeout)
+        with exchange(endpoint, method, path, sent, pieces, stop, thinking) as answer:
             yield answer
 
     def _read(self, answer: http.client.HTTPResponse) -> dict[str, Any]:

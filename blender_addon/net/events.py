@@ -11,7 +11,7 @@ from typing import Any
 from ..trouble import Trouble
 from .client import Client
 from .failure import not_realify
-from .wire import PIECE
+from .stoppable_socket import PIECE
 
 SILENCE_SECONDS = 40.0  # after which a connection is dead: the server says every 15 s that it lives
 MOST = 8 * 2**20  # bytes of one event

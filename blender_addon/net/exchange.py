@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 from . import certificate
 from .address import port_of
-from .failure import told
-from .wire import Wire
+from .failure import as_trouble
+from .stoppable_socket import StoppableSocket
 
 
 @dataclass(frozen=True)
-class Line:
+class Endpoint:
     """To which server, and with how much patience: seconds to connect, and seconds without a byte."""
 
     url: str
@@ -29,7 +29,7 @@ class Line:
 
 @contextmanager
 def exchange(
-    line: Line,
+    endpoint: Endpoint,
     method: str,
     path: str,
     headers: dict[str, str],
@@ -39,40 +39,41 @@ def exchange(
 ) -> Iterator[http.client.HTTPResponse]:
     """Sends the request and gives the answer, whose body is read in the block. `thinking`: seconds that the server
     may take longer for its answer. Errors of the block are told as the connection's. Raises Trouble."""
-    with told(line.url):
-        wire = Wire(_dial(line), line.silence, stop)
+    with as_trouble(endpoint.url):
+        channel = StoppableSocket(_dial(endpoint), endpoint.silence, stop)
         try:
-            connection = http.client.HTTPConnection(urlsplit(line.url).hostname or "", port_of(line.url))
-            connection.sock = wire  # type: ignore[assignment]
+            connection = http.client.HTTPConnection(urlsplit(endpoint.url).hostname or "", port_of(endpoint.url))
+            connection.sock = channel  # type: ignore[assignment]
             connection.putrequest(method, path, skip_host=True)
-            connection.putheader("Host", re.sub("%[^]]*", "", urlsplit(line.url).netloc))  # a zone is this computer's
+            host = re.sub("%[^]]*", "", urlsplit(endpoint.url).netloc)  # without a zone, which is this computer's
+            connection.putheader("Host", host)
             for name, value in {**headers, "Connection": "close"}.items():
                 connection.putheader(name, value)
             connection.endheaders()
-            _send(wire, pieces)
-            wire.silence = line.silence + thinking
+            _send(channel, pieces)
+            channel.silence = endpoint.silence + thinking
             answer = connection.getresponse()
-            wire.silence = line.silence
+            channel.silence = endpoint.silence
             yield answer
         finally:
-            wire.hang_up()
+            channel.hang_up()
 
 
-def _dial(line: Line) -> socket.socket:
-    if line.url.startswith("https:"):
-        return certificate.connect(line.url, line.fingerprint, line.timeout)
-    host = urlsplit(line.url).hostname or ""
-    channel = socket.create_connection((host, port_of(line.url)), line.timeout)
+def _dial(endpoint: Endpoint) -> socket.socket:
+    if endpoint.url.startswith("https:"):
+        return certificate.connect(endpoint.url, endpoint.fingerprint, endpoint.timeout)
+    host = urlsplit(endpoint.url).hostname or ""
+    channel = socket.create_connection((host, port_of(endpoint.url)), endpoint.timeout)
     channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return channel
 
 
-def _send(wire: Wire, pieces: Iterable[bytes]) -> None:
+def _send(channel: StoppableSocket, pieces: Iterable[bytes]) -> None:
     """Until all is sent, or the server has answered before: it refuses what is too large without reading it."""
     try:
         for piece in pieces:
-            if wire.has_answer():
+            if channel.has_answer():
                 return
-            wire.sendall(piece)
+            channel.sendall(piece)
     except (BrokenPipeError, ConnectionResetError, ConnectionAbortedError):
         return  # its answer may have come; where not, reading it tells

@@ -16,7 +16,7 @@ TLS = "If the server was started with --tls, its address begins with https://."
 
 
 @contextmanager
-def told(url: str) -> Iterator[None]:
+def as_trouble(url: str) -> Iterator[None]:
     """Turns the errors of sockets, TLS and HTTP in its block into Trouble unreachable or not_realify."""
     try:
         yield

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..trouble import Trouble
 from .failure import not_realify
-from .wire import PIECE, look_at
+from .stoppable_socket import PIECE, raise_if_stopped
 
 Progress = Callable[[int, int], object]  # bytes done, bytes in all
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -29,7 +29,7 @@ def digest_of(path: Path, stop: threading.Event) -> tuple[int, str]:
     """Size and SHA-256 of a file. Raises Trouble cannot_read, stopped."""
     size, digest = 0, hashlib.sha256()
     for piece in _read(path):
-        look_at(stop)
+        raise_if_stopped(stop)
         digest.update(piece)
         size += len(piece)
     return size, digest.hexdigest()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 import bpy
+
+from . import subject
 
 MARK = "realify"  # on the collection, which users may rename
 NAME = "Realify"
@@ -35,6 +40,21 @@ def hide(obj: bpy.types.Object, scene: bpy.types.Scene, is_hidden: bool = True) 
     for layer in scene.view_layers:
         if layer.objects.get(obj.name) == obj:
             obj.hide_set(is_hidden, view_layer=layer)
+
+
+@contextmanager
+def shown(sketches: Sequence[bpy.types.Object], context: bpy.types.Context) -> Iterator[None]:
+    """Shows those that the result of the first one has hidden: what is hidden is not evaluated."""
+    has_result = subject.result_of(sketches[0]) is not None
+    hidden = [each for each in sketches if not each.visible_get() and (has_result or subject.result_of(each))]
+    for each in hidden:
+        hide(each, context.scene, is_hidden=False)
+    context.view_layer.update()
+    try:
+        yield
+    finally:
+        for each in hidden:
+            hide(each, context.scene)
 
 
 def _of(scene: bpy.types.Scene) -> bpy.types.Collection:

@@ -26,9 +26,9 @@ def begin(
     file: Path, folder: Path, program: blender.Program, start: Start, waits: bool,
     told: Callable[[Trouble | None], None],
 ) -> None:  # fmt: skip
-    """Returns at once; `start` runs work in a thread (Desk.start), `program` is the Blender that reads. `told` gets
-    None, or what went wrong, when it is over. With `waits` objects are added when nothing else goes on in the window;
-    scripts want them whatever goes on."""
+    """Returns at once; `start` runs work in a thread (TaskQueue.start), `program` is the Blender that reads. `told`
+    gets None, or what went wrong, when it is over. With `waits` objects are added when nothing else goes on in the
+    window; scripts want them whatever goes on."""
     own = folder / uuid.uuid4().hex
     request = {"file": str(file.absolute()), "blend": str(own / "sketch.blend")}
 

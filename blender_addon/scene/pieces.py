@@ -37,16 +37,16 @@ class Piece:
 
 @dataclass
 class Pieces:
-    """`made` are geometries that are nobody's own: of instances, made by Geometry Nodes or dupli-verts."""
+    """`instances` are geometries that are nobody's own, made by Geometry Nodes or dupli-verts."""
 
     depsgraph: bpy.types.Depsgraph
     own: dict[str, list[Piece]] = field(default_factory=dict)  # by the object's name
-    made: dict[int, Piece] = field(default_factory=dict)  # by the evaluated mesh's address
+    instances: dict[int, Piece] = field(default_factory=dict)  # by the evaluated mesh's address
     notes: list[str] = field(default_factory=list)
 
     def all(self) -> list[Piece]:
-        """Own and made ones."""
-        return [*(piece for pieces in self.own.values() for piece in pieces), *self.made.values()]
+        """Own ones and instances."""
+        return [*(piece for pieces in self.own.values() for piece in pieces), *self.instances.values()]
 
     def remove_meshes(self) -> None:
         """Leaves nothing behind in the file."""
@@ -150,14 +150,14 @@ def _curves_by_nodes(obj: bpy.types.Object, materials: list[bpy.types.Material |
 
 def _add_made(found: Pieces, mesh: bpy.types.Mesh, owner: bpy.types.Object, matrix: np.ndarray) -> None:
     key = mesh.as_pointer()
-    if key not in found.made:
+    if key not in found.instances:
         # Not new_from_object, which gives the instancing object's own mesh here, or crashes (Blender 4.2).
         part = {"material_colours": colours.of_materials(mesh.materials)} if len(mesh.materials) else {}
         copy = mesh.copy()
         copy.materials.clear()  # they are evaluated ones, which the copy outlives
         copy.name = TEMPORARY + uuid.uuid4().hex
-        found.made[key] = Piece(owner.name_full, owner.type, part, copy.name)
-    found.made[key].matrices.append(matrix)
+        found.instances[key] = Piece(owner.name_full, owner.type, part, copy.name)
+    found.instances[key].matrices.append(matrix)
 
 
 def _is_own_curves(shown: bpy.types.DepsgraphObjectInstance, own: bpy.types.Object) -> bool:
@@ -174,13 +174,13 @@ def _note(found: Pieces, name: str) -> None:
 
 def _drop_twins(found: Pieces) -> None:
     """The mesh of a text, a curve or a metaball is shown as an instance beside the object itself: once is enough."""
-    for made in found.made.values():
-        for own in found.own.get(made.owner, []) if made.kind in CURVE_LIKE else []:
-            if own.mesh and _size(own.mesh) == _size(made.mesh):
+    for each in found.instances.values():
+        for own in found.own.get(each.owner, []) if each.kind in CURVE_LIKE else []:
+            if own.mesh and _size(own.mesh) == _size(each.mesh):
                 places = {matrix.tobytes() for matrix in own.matrices}
-                made.matrices = [matrix for matrix in made.matrices if matrix.tobytes() not in places]
-    for key in [key for key, made in found.made.items() if not made.matrices]:
-        bpy.data.meshes.remove(bpy.data.meshes[found.made.pop(key).mesh])
+                each.matrices = [matrix for matrix in each.matrices if matrix.tobytes() not in places]
+    for key in [key for key, each in found.instances.items() if not each.matrices]:
+        bpy.data.meshes.remove(bpy.data.meshes[found.instances.pop(key).mesh])
 
 
 def _size(name: str) -> tuple[int, int, int]:

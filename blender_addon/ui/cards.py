@@ -137,18 +137,18 @@ class REALIFY_PT_jobs(bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(runtime.desk.jobs or runtime.desk.unread)
+        return bool(runtime.state.jobs or runtime.state.unread)
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
-        at_work = sum(job.phase not in OVER for job in runtime.desk.jobs.values())
+        at_work = sum(job.phase not in OVER for job in runtime.state.jobs.values())
         if at_work:
             self.layout.label(text=tr("{} at work").format(at_work), translate=False)
 
     def draw(self, context: bpy.types.Context) -> None:
-        if runtime.desk.unread:
+        if runtime.state.unread:
             text = tr("Jobs in this file that this version cannot read, and keeps: {}")
-            draw_text(self.layout, text.format(runtime.desk.unread), context, "INFO")
-        near, far = split(runtime.desk.jobs.values())
+            draw_text(self.layout, text.format(runtime.state.unread), context, "INFO")
+        near, far = split(runtime.state.jobs.values())
         for job in near:
             draw_card(self.layout, context, job)
         if not far:
@@ -206,7 +206,7 @@ def _draw_picture(box: bpy.types.UILayout, context: bpy.types.Context, job: Job)
     faint = column.row()
     faint.active = False
     faint.label(text=summary(job), translate=False)
-    if job.phase in THERE and runtime.desk.status.state != "ready":
+    if job.phase in THERE and runtime.state.status.state != "ready":
         column.label(text=tr("Waiting for the server"), icon="UNLINKED", translate=False)
     elif progress(job) is None:
         column.label(text=stage_words(job), translate=False)

@@ -37,7 +37,7 @@ class REALIFY_MT_pie(bpy.types.Menu):
 def newest_job(context: bpy.types.Context) -> Job | None:
     """Of the sketch that is active: the newest at work, else the newest."""
     sketch = subject.subject(context)
-    own = [job for job in runtime.desk.jobs.values() if sketch is not None and job.sketch_id == sketch.realify.uid]
+    own = [job for job in runtime.state.jobs.values() if sketch is not None and job.sketch_id == sketch.realify.uid]
     at_work = [job for job in own if job.phase not in OVER]
     return (at_work or own or [None])[-1]
 

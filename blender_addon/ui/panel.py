@@ -11,7 +11,7 @@ from ..scene import subject
 from ..text.words import OURS, tr
 from ..text.wrapping import draw_text
 from . import status_line
-from .operators import why_not_run
+from .operators.jobs import why_not_run
 
 NEW_SEEDS = 9999  # enough to choose from, and short enough to be told to somebody
 # Fields of the advanced part; the server's setting whose value the preset chooses while the field is left alone; and a
@@ -42,7 +42,7 @@ class REALIFY_PT_sketch(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         runtime.wanted = True  # somebody looks: from now on it is known how it stands with the server
         layout = self.layout
-        status_line.draw(layout, context, runtime.desk.status)
+        status_line.draw(layout, context, runtime.state.status)
         layout.separator(factor=0.5)
         sketch = subject.subject(context)
         if sketch is not None:
@@ -87,7 +87,7 @@ def draw_button(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     reason = why_not_run(context)
     if reason is None:
         return
-    status = runtime.desk.status
+    status = runtime.state.status
     if reason == status.message:  # it stands above in full
         reason = status_line.line_for(status).text
     draw_text(column, reason, context, "INFO")
@@ -109,7 +109,7 @@ def draw_advanced(layout: bpy.types.UILayout, given: bpy.types.PropertyGroup) ->
     body.use_property_split = True
     body.use_property_decorate = False
     for name, key, label in ADVANCED:
-        chosen = preset_value(given.preset, key, runtime.desk.options) if key and left_alone(given, name) else None
+        chosen = preset_value(given.preset, key, runtime.state.options) if key and left_alone(given, name) else None
         column = body.column(align=True)
         hint = tr("the preset's") if name == "prior" else ""
         column.prop(given, name, text=tr(label), translate=False, placeholder=hint)

@@ -26,12 +26,12 @@ def icon(key: str) -> int:
 
 def refresh() -> None:
     """Begins to read what changed, and lets go what belongs to no job."""
-    for key in [key for key in _seen if key not in runtime.desk.jobs]:
+    for key in [key for key in _seen if key not in runtime.state.jobs]:
         del _seen[key]
         if key in _icons:
             del _icons[key]
-    for key in runtime.desk.jobs:
-        path = runtime.course.folder / key / NAME
+    for key in runtime.state.jobs:
+        path = runtime.flow.folder / key / NAME
         written = _written(path)
         if written not in (None, _seen.get(key)):
             _seen[key] = written
@@ -53,18 +53,18 @@ def _read(key: str, path: Path) -> None:
             raise Trouble("no_preview", str(error)) from error
 
     # The picture before it stays, or none is shown; the job is none the worse for it.
-    runtime.desk.start(work, lambda picture: _show(key, picture), failed=lambda trouble: print(f"Realify: {trouble}"))
+    runtime.tasks.start(work, lambda picture: _show(key, picture), failed=lambda trouble: print(f"Realify: {trouble}"))
 
 
 def _show(key: str, picture: np.ndarray) -> None:
     """`picture`: uint8 [N, N, 4], top row first."""
-    if _icons is None or key not in runtime.desk.jobs:
+    if _icons is None or key not in runtime.state.jobs:
         return
     image = _icons.get(key) or _icons.new(key)
     upwards = np.ascontiguousarray(picture[::-1])
     image.image_size = upwards.shape[:2]
     image.image_pixels.foreach_set(upwards.view(np.int32).ravel())
-    runtime.desk.touch()
+    runtime.state.touch()
 
 
 def _timer() -> float:

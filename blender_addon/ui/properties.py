@@ -47,7 +47,7 @@ BACKENDS = (
 
 def offered_priors(self: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str) -> list[tuple[str, str]]:
     """(name, remark) of the priors that the server offers, for the field's completion."""
-    options = runtime.desk.options or {"priors": []}
+    options = runtime.state.options or {"priors": []}
     return [
         (each["name"], "" if each["ready"] else "not downloaded on the server yet")
         for each in options["priors"]

@@ -143,19 +143,19 @@ def addon(installed: ModuleType) -> ModuleType:
 
 @pytest.fixture
 def runtime(addon: ModuleType) -> ModuleType:
-    """Desk, line and course of the extension."""
+    """The session of the extension."""
     return import_module(f"{PACKAGE}.runtime")
 
 
 @pytest.fixture
 def use(runtime: ModuleType) -> Callable[[Server], None]:
-    """Points the preferences at a server, and waits until the line stands."""
+    """Points the preferences at a server, and waits until the connection stands."""
 
     def point(server: Server) -> None:
         chosen = runtime.preferences()
         chosen.url, chosen.token = server.url, server.token
         runtime.connect()
-        wait_for(runtime, lambda: runtime.desk.status.state == "ready", "line")
+        wait_for(runtime, lambda: runtime.state.status.state == "ready", "connection")
 
     return point
 
@@ -168,8 +168,8 @@ def wait_for(runtime: Any, look: Callable[[], Any], what: str, seconds: float = 
         if got := look():
             return got
         time.sleep(0.02)
-    jobs = [(job.name, job.phase, job.trouble) for job in runtime.desk.jobs.values()]
-    raise AssertionError(f"after {seconds:.0f} s still no {what}: {runtime.desk.status}, {jobs}")
+    jobs = [(job.name, job.phase, job.trouble) for job in runtime.state.jobs.values()]
+    raise AssertionError(f"after {seconds:.0f} s still no {what}: {runtime.state.status}, {jobs}")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Objects to realify."""
+"""Objects of every kind that can be a sketch, and what is seen of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 STROKE = [(0, 0, 0), (0.5, 0, 0.5), (1, 0, 0), (1.5, 0.3, 0.5)]
 
@@ -66,15 +67,102 @@ def drawing(name: str = "drawing") -> bpy.types.Object:
     return link(name, data)
 
 
+def bezier(name: str = "arc") -> bpy.types.Object:
+    """A curve without bevel that gets thicker along its way."""
+    data = bpy.data.curves.new(name, "CURVE")
+    data.dimensions = "3D"
+    spline = data.splines.new("BEZIER")
+    spline.bezier_points.add(2)
+    for number, point in enumerate(spline.bezier_points):
+        point.co, point.radius = (number, number * number, 0), number + 1
+        point.handle_left_type = point.handle_right_type = "AUTO"
+    return link(name, data)
+
+
+def text(words: str = "Hi") -> bpy.types.Object:
+    data = bpy.data.curves.new("text", "FONT")
+    data.body = words
+    return link("text", data)
+
+
+def ball(name: str = "ball", x: float = 0.0) -> bpy.types.Object:
+    data = bpy.data.metaballs.new(name)
+    data.elements.new()
+    obj = link(name, data)
+    obj.location.x = x
+    return obj
+
+
+def hair(name: str = "hair") -> bpy.types.Object:
+    """Two strands, one of three points and one of four."""
+    data = bpy.data.hair_curves.new(name)
+    data.add_curves([3, 4])
+    places = np.array([(0, 0, 0), (0, 0.1, 1), (0, 0.4, 2), (1, 0, 0), (1, 0, 1), (1, 0.2, 2), (1, 0, 3)], np.float32)
+    data.position_data.foreach_set("vector", places.ravel())
+    data.attributes.new("radius", "FLOAT", "POINT").data.foreach_set("value", np.full(7, 0.05, np.float32))
+    return link(name, data)
+
+
+def cloud_of_cubes(count: int = 3) -> bpy.types.Object:
+    """A mesh whose Geometry Nodes show a cube `count` times, at z = 0, 1, 2 …, and a cone once."""
+    tree = bpy.data.node_groups.new("nodes", "GeometryNodeTree")
+    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    names = ("NodeGroupOutput", "GeometryNodeJoinGeometry", "GeometryNodeMeshLine", "GeometryNodeMeshCone")
+    output, join, line, cone = (tree.nodes.new(name) for name in names)
+    points, cube = tree.nodes.new("GeometryNodeInstanceOnPoints"), tree.nodes.new("GeometryNodeMeshCube")
+    line.inputs["Count"].default_value = count
+    tree.links.new(line.outputs[0], points.inputs["Points"])
+    tree.links.new(cube.outputs[0], points.inputs["Instance"])
+    tree.links.new(points.outputs[0], join.inputs[0])
+    tree.links.new(cone.outputs[0], join.inputs[0])
+    tree.links.new(join.outputs[0], output.inputs[0])
+    obj = link("cloud", bpy.data.meshes.new("cloud"))
+    obj.modifiers.new("nodes", "NODES").node_group = tree
+    return obj
+
+
+def instanced(member: bpy.types.Object, name: str = "group") -> bpy.types.Object:
+    """An empty that shows `member`, which is in no scene any more, as a collection."""
+    collection = bpy.data.collections.new(name)
+    for each in list(member.users_collection):
+        each.objects.unlink(member)
+    collection.objects.link(member)
+    empty = link(name, None)
+    empty.instance_type, empty.instance_collection = "COLLECTION", collection
+    return empty
+
+
+def coloured(mesh: bpy.types.Mesh, kind: str, domain: str, values: Any) -> None:
+    """Its active colour attribute; `values` [N, 4], linear."""
+    attribute = mesh.color_attributes.new("paint", kind, domain)
+    attribute.data.foreach_set("color", np.array(values, np.float32).ravel())
+    mesh.color_attributes.active_color = attribute
+
+
+def material(name: str, colour: tuple[float, float, float]) -> bpy.types.Material:
+    """Principled, of one colour; its solid-shading colour is another."""
+    made = bpy.data.materials.new(name)
+    if bpy.app.version < (5, 0):
+        made.use_nodes = True
+    shader = next(node for node in made.node_tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
+    shader.inputs["Base Color"].default_value = (*colour, 1)
+    made.diffuse_color = (0, 0, 0, 1)
+    return made
+
+
 def world_points(obj: bpy.types.Object) -> np.ndarray:
     """[N, 3] float64: where its evaluated vertices stand, or the points of `drawing`."""
-    if obj.type in ("MESH", "CURVE"):
-        mesh = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
-        local = np.array([vertex.co[:] for vertex in mesh.vertices], dtype=np.float64)
-    else:
-        local = np.array(STROKE, dtype=np.float64)
-    matrix = np.array(obj.matrix_world, dtype=np.float64)
-    return local @ matrix[:3, :3].T + matrix[:3, 3]
+    if obj.type in ("GPENCIL", "GREASEPENCIL"):
+        return moved(np.array(STROKE, dtype=np.float64), obj.matrix_world)
+    evaluated = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    places = [vertex.co[:] for vertex in evaluated.to_mesh().vertices]
+    evaluated.to_mesh_clear()
+    return moved(np.array(places, dtype=np.float64).reshape(-1, 3), evaluated.matrix_world)
+
+
+def moved(places: np.ndarray, matrix: Matrix) -> np.ndarray:
+    at = np.array(matrix, np.float64)
+    return places @ at[:3, :3].T + at[:3, 3]
 
 
 def distance(one: np.ndarray, other: np.ndarray) -> float:

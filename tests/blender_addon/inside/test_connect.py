@@ -50,15 +50,15 @@ def test_a_server_is_started_used_and_stopped(own_data: Path, runtime: ModuleTyp
     assert bpy.ops.realify.start_server() == {"FINISHED"}
     try:
         assert bpy.ops.realify.check_server() == {"FINISHED"}
-        assert runtime.desk.status.state == "ready" and chosen.token == ""
+        assert runtime.state.status.state == "ready" and chosen.token == ""
         sketch = sketches.wedge()
         sketch.realify.prompt = "a wedge echo=1 steps=8"
         assert bpy.ops.realify.run() == {"FINISHED"} and sketch.realify.result is not None
-        running = runtime.started
-        assert bpy.ops.realify.start_server() == {"FINISHED"} and runtime.started is running  # it runs already
+        running = runtime.local_server
+        assert bpy.ops.realify.start_server() == {"FINISHED"} and runtime.local_server is running  # it runs already
     finally:
         assert bpy.ops.realify.stop_server() == {"FINISHED"}
-    assert running.process.poll() is not None and runtime.started is None
+    assert running.process.poll() is not None and runtime.local_server is None
     with pytest.raises(RuntimeError, match=r"127\.0\.0\.1"):
         bpy.ops.realify.check_server()
 
@@ -69,12 +69,12 @@ def test_a_program_that_is_nowhere_is_told(own_data: Path, runtime: ModuleType, 
     runtime.tick()
     with pytest.raises(RuntimeError, match="nothing"):
         bpy.ops.realify.start_server()
-    assert runtime.desk.status.state == "no_program" and runtime.desk.status.fix
+    assert runtime.state.status.state == "no_program" and runtime.state.status.fix
     for _ in range(5):
         runtime.tick()
-    assert runtime.desk.status.state == "no_program"  # until somebody connects
+    assert runtime.state.status.state == "no_program"  # until somebody connects
     runtime.connect()
-    assert runtime.desk.status.state == "connecting"
+    assert runtime.state.status.state == "connecting"
 
 
 def test_six_digits_bring_the_token(server: Server, runtime: ModuleType) -> None:
@@ -101,7 +101,7 @@ def test_a_certificate_is_accepted_by_its_fingerprint_alone(new_server: Any, run
     chosen.url, chosen.token = server.url, server.token
     with pytest.raises(RuntimeError, match="certificate"):
         bpy.ops.realify.check_server()
-    assert runtime.desk.status.state == "unknown_certificate"
+    assert runtime.state.status.state == "unknown_certificate"
     from bl_ext.user_default.realify.net.certificate import fingerprint_of
 
     chosen.fingerprint = fingerprint_of(server.url, 30)

@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 import pytest
 
-from tests.blender_addon.inside import made, sketches
+from tests.blender_addon.inside import sketches
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_mesh_is_read_with_its_modifiers_and_leaves_nothing_behind(read: Any) 
     before = set(bpy.data.meshes.keys())
     snapshot = read(obj)
     (part,) = snapshot.parts
-    assert np.allclose(made.moved(part["position"], obj.matrix_world), made.world(obj), atol=1e-6)
+    assert np.allclose(sketches.moved(part["position"], obj.matrix_world), sketches.world_points(obj), atol=1e-6)
     assert set(bpy.data.meshes.keys()) == before
     assert snapshot.name == "wedge"
     assert np.allclose(snapshot.matrix, np.array(obj.matrix_world).ravel())
@@ -69,7 +69,7 @@ def test_the_active_colour_attribute_comes_along(read: Any, kind: str, domain: s
     obj = sketches.wedge()
     count = len(obj.data.vertices if domain == "POINT" else obj.data.loops)
     values = np.random.default_rng(0).random((count, 4)).astype(np.float32)
-    made.coloured(obj.data, kind, domain, values)
+    sketches.coloured(obj.data, kind, domain, values)
     obj.modifiers.new("push", "DISPLACE")
     (part,) = read(obj).parts
     assert str(part["colour_domain"]) == domain
@@ -84,8 +84,8 @@ def test_the_attribute_that_the_material_shows_wins(read: Any) -> None:
     obj = sketches.wedge()
     shown = obj.data.color_attributes.new("shown", "FLOAT_COLOR", "POINT")
     shown.data.foreach_set("color", np.tile(np.float32([0, 1, 0, 1]), len(obj.data.vertices)))
-    made.coloured(obj.data, "FLOAT_COLOR", "POINT", np.tile((1, 0, 0, 1), (len(obj.data.vertices), 1)))
-    material = made.material("painted", (0, 0, 1))
+    sketches.coloured(obj.data, "FLOAT_COLOR", "POINT", np.tile((1, 0, 0, 1), (len(obj.data.vertices), 1)))
+    material = sketches.material("painted", (0, 0, 1))
     node = material.node_tree.nodes.new("ShaderNodeVertexColor")
     node.layer_name = "shown"
     shader = material.node_tree.get_output_node("ALL").inputs["Surface"].links[0].from_node
@@ -98,9 +98,9 @@ def test_the_attribute_that_the_material_shows_wins(read: Any) -> None:
 def test_materials_give_their_base_colour_also_from_the_objects_own_slots(read: Any) -> None:
     obj = sketches.wedge()
     for name, colour in (("red", (1, 0, 0)), ("green", (0, 1, 0))):
-        obj.data.materials.append(made.material(name, colour))
+        obj.data.materials.append(sketches.material(name, colour))
     obj.material_slots[0].link = "OBJECT"
-    obj.material_slots[0].material = made.material("blue", (0, 0, 1))
+    obj.material_slots[0].material = sketches.material("blue", (0, 0, 1))
     obj.data.polygons[1].material_index = 1
     (part,) = read(obj).parts
     assert part["material_colours"].tolist() == [[0, 0, 1, 1], [0, 1, 0, 1]]
@@ -108,7 +108,7 @@ def test_materials_give_their_base_colour_also_from_the_objects_own_slots(read: 
 
 
 def test_a_textured_material_gives_its_colour_of_solid_shading(read: Any) -> None:
-    obj, material = sketches.wedge(), made.material("textured", (1, 0, 0))
+    obj, material = sketches.wedge(), sketches.material("textured", (1, 0, 0))
     image = material.node_tree.nodes.new("ShaderNodeTexImage")
     shader = material.node_tree.get_output_node("ALL").inputs["Surface"].links[0].from_node
     material.node_tree.links.new(image.outputs["Color"], shader.inputs["Base Color"])
@@ -119,30 +119,30 @@ def test_a_textured_material_gives_its_colour_of_solid_shading(read: Any) -> Non
 
 
 def test_a_text_and_a_bevelled_curve_are_read_once(read: Any) -> None:
-    text, arc = made.text(), made.bezier()
+    text, arc = sketches.text(), sketches.bezier()
     arc.data.bevel_depth = 0.1
     assert faces(read(text)) == len(text.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh().polygons)
     assert faces(read(arc)) > 50
     alone = faces(read(text))
-    assert faces(read(made.instanced(text))) == alone
+    assert faces(read(sketches.instanced(text))) == alone
 
 
 def test_a_curve_without_bevel_is_lines_with_its_radii(read: Any) -> None:
-    (part,) = read(made.bezier()).parts
+    (part,) = read(sketches.bezier()).parts
     assert "face_start" not in part
     assert len(part["edge_verts"]) == 24
     assert part["spline_radius"].tolist() == [1, 2, 3]
 
 
 def test_metaballs_of_a_family_are_read_by_any_of_them(read: Any) -> None:
-    first, second = made.ball("ball"), made.ball("ball.001", x=1.0)
+    first, second = sketches.ball("ball"), sketches.ball("ball.001", x=1.0)
     bpy.context.view_layer.update()
     assert np.ptp(read(second).parts[0]["position"][:, 0]) > 2.5
     assert faces(read(first, second)) == faces(read(first)) == faces(read(second)) > 0
 
 
 def test_instances_are_read_once_and_shown_where_they_stand(read: Any) -> None:
-    snapshot = read(made.cloud_of_cubes(3))
+    snapshot = read(sketches.cloud_of_cubes(3))
     counts = {len(part["position"]): len(part["matrices"]) for part in snapshot.parts}
     assert counts[8] == 3
     assert sorted(counts.values()) == [1, 3]
@@ -151,9 +151,9 @@ def test_instances_are_read_once_and_shown_where_they_stand(read: Any) -> None:
 
 
 def test_a_collection_in_a_collection_is_read(read: Any) -> None:
-    inner = made.instanced(sketches.wedge(), "inner")
+    inner = sketches.instanced(sketches.wedge(), "inner")
     inner.location.x = 2
-    outer = made.instanced(inner, "outer")
+    outer = sketches.instanced(inner, "outer")
     outer.location.y = 5
     bpy.context.view_layer.update()
     (part,) = read(outer).parts
@@ -163,7 +163,7 @@ def test_a_collection_in_a_collection_is_read(read: Any) -> None:
 def test_too_many_instances_are_refused(read: Any, gathering: ModuleType, addon: ModuleType) -> None:
     trouble = import_module(f"{addon.__name__}.trouble").Trouble
     before = set(bpy.data.meshes.keys())
-    cloud = made.cloud_of_cubes(10_001)
+    cloud = sketches.cloud_of_cubes(10_001)
     with pytest.raises(trouble, match="10,000") as told:
         read(cloud)
     assert told.value.code == "too_many_instances"
@@ -180,7 +180,7 @@ def test_dupli_verts_show_their_child_and_not_themselves(read: Any) -> None:
 
 
 def test_hair_and_grease_pencil_are_strokes(read: Any) -> None:
-    (strands,) = read(made.hair()).parts
+    (strands,) = read(sketches.hair()).parts
     assert strands["offsets"].tolist() == [0, 3, 7]
     assert strands["radius"] == pytest.approx(0.05)
     (drawing,) = read(sketches.drawing()).parts
@@ -205,7 +205,7 @@ def test_grease_pencil_has_its_layers_transforms_its_colours_and_its_radius(read
         radius = layer.frames[0].drawing.strokes[0].points[0].radius
     bpy.context.view_layer.update()
     (part,) = read(obj).parts
-    assert np.allclose(made.moved(part["points"], part["matrices"][0])[:, 2], [5, 5.5, 5, 5.5])
+    assert np.allclose(sketches.moved(part["points"], part["matrices"][0])[:, 2], [5, 5.5, 5, 5.5])
     assert np.allclose(part["colour"], [(1, 0, 0, 1), (0.5, 0.5, 0, 1), (1, 0, 0, 1), (1, 0, 0, 1)])
     assert part["radius"] == pytest.approx(radius)
     assert radius > 0

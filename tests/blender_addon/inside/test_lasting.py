@@ -22,7 +22,7 @@ SLOW = "a wedge echo=1 steps=50 pause=.08"
 
 
 def the_job(runtime: ModuleType) -> Any:
-    (job,) = runtime.desk.jobs.values()
+    (job,) = runtime.state.jobs.values()
     return job
 
 
@@ -34,7 +34,7 @@ def test_a_job_goes_on_when_its_file_is_closed_and_opened(
     wait(lambda: job.phase == "running", "run")
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "sketch.blend"))
     bpy.ops.wm.read_homefile(use_empty=True)
-    assert not runtime.desk.jobs
+    assert not runtime.state.jobs
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "sketch.blend"))
     again = the_job(runtime)
     assert again.key == job.key and again is not job
@@ -56,7 +56,7 @@ def test_results_and_versions_are_in_the_file(
     sketch = bpy.data.objects["wedge"]
     assert sketch.realify.result.realify.sketch == sketch and not sketch.visible_get()
     assert [each.prompt for each in sketch.realify.versions] == [ECHO, "a wedge steps=8"]
-    assert [job.phase for job in runtime.desk.jobs.values()] == ["done", "done"]
+    assert [job.phase for job in runtime.state.jobs.values()] == ["done", "done"]
     sketch.realify.version = 0
     assert sketch.realify.result.data == sketch.realify.versions[0].mesh
 
@@ -79,9 +79,9 @@ def test_a_job_that_cannot_be_read_costs_only_itself(
     for name in ("mixed.blend", "again.blend"):
         bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / name))
         bpy.ops.wm.read_homefile(use_empty=True)
-        assert runtime.desk.unread == 0
+        assert runtime.state.unread == 0
         bpy.ops.wm.open_mainfile(filepath=str(tmp_path / name))
-        assert the_job(runtime).key == known["key"] and runtime.desk.unread == len(odd)
+        assert the_job(runtime).key == known["key"] and runtime.state.unread == len(odd)
         kept = json.loads(bpy.context.scene.realify.jobs)
         assert kept[1:] == odd and kept[0]["key"] == known["key"]
 
@@ -99,11 +99,11 @@ CLOSED = """
     def turn(over):
         end = time.monotonic() + 100
         while not over():
-            assert time.monotonic() < end, (runtime.desk.status, runtime.desk.jobs)
+            assert time.monotonic() < end, (runtime.state.status, runtime.state.jobs)
             runtime.tick()
             time.sleep(.02)
-    turn(lambda: runtime.desk.status.state == "ready")
-    job = runtime.course.begin([bpy.data.objects["wedge"]], bpy.context)
+    turn(lambda: runtime.state.status.state == "ready")
+    job = runtime.flow.begin([bpy.data.objects["wedge"]], bpy.context)
     if sys.argv[5] == "sending":
         os.kill(int(sys.argv[6]), signal.SIGSTOP)  # a server that takes its time
     turn(lambda: job.phase == sys.argv[5])

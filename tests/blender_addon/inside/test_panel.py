@@ -48,7 +48,7 @@ def new_job(addon: ModuleType) -> Callable[..., Any]:
 @pytest.fixture
 def status(addon: ModuleType) -> Callable[..., Any]:
     """How it stands with a server."""
-    return import_module(f"{PACKAGE}.jobs.desk").Status
+    return import_module(f"{PACKAGE}.jobs.state").ServerStatus
 
 
 def phases() -> tuple[str, ...]:
@@ -125,17 +125,17 @@ def test_every_phase_has_words_an_icon_and_its_buttons(ui: Any, new_job: Any) ->
 
 
 def test_a_job_that_can_be_removed_is_removed(ui: Any, new_job: Any, runtime: ModuleType) -> None:
-    """The card offers what the course does, in each phase."""
+    """The card offers what can be done, in each phase."""
     trouble = import_module(f"{PACKAGE}.trouble").Trouble
     for phase in phases():
         job = new_job(phase=phase)
-        runtime.desk.jobs[job.key] = job
+        runtime.state.jobs[job.key] = job
         if ui("cards").can_remove(job):
             assert bpy.ops.realify.remove(key=job.key) == {"FINISHED"}
-            assert job.key not in runtime.desk.jobs
+            assert job.key not in runtime.state.jobs
         else:
             with pytest.raises(trouble):
-                runtime.course.remove(job)
+                runtime.flow.remove(job)
 
 
 @pytest.mark.parametrize(
@@ -219,8 +219,8 @@ def test_ready_says_where_and_whether_it_is_warm(ui: Any, status: Any) -> None:
 def test_an_address_that_cannot_be_read_leads_to_the_preferences(ui: Any, runtime: ModuleType, wait: Any) -> None:
     runtime.preferences().url = "http://[::1"
     runtime.connect()
-    wait(lambda: runtime.desk.status.state == "bad_address", "bad address")
-    assert ui("status_line").line_for(runtime.desk.status).button[0] == "preferences.addon_show"
+    wait(lambda: runtime.state.status.state == "bad_address", "bad address")
+    assert ui("status_line").line_for(runtime.state.status).button[0] == "preferences.addon_show"
 
 
 # The sketch
@@ -283,9 +283,9 @@ def test_the_pie_is_about_the_active_sketchs_job(ui: Any, new_job: Any, runtime:
     sketch.realify.uid = "abc"
     for name, phase, sketch_id in (("at work", "running", "abc"), ("done", "done", "abc"), ("else", "queued", "d")):
         job = new_job(name=name, phase=phase, sketch_id=sketch_id)
-        runtime.desk.jobs[job.key] = job
+        runtime.state.jobs[job.key] = job
     assert newest(bpy.context).name == "at work"
-    next(iter(runtime.desk.jobs.values())).phase = "failed"
+    next(iter(runtime.state.jobs.values())).phase = "failed"
     assert newest(bpy.context).name == "done"
 
 
@@ -395,9 +395,9 @@ def test_a_preview_becomes_an_icon_and_goes_with_its_job(
     ui: Any, new_job: Any, runtime: ModuleType, wait: Any
 ) -> None:
     previews, job = ui("previews"), new_job(phase="done")  # at work it would want the server
-    file = runtime.course.folder / job.key / previews.NAME
+    file = runtime.flow.folder / job.key / previews.NAME
     file.parent.mkdir(parents=True)
-    runtime.desk.jobs[job.key] = job
+    runtime.state.jobs[job.key] = job
     previews.refresh()
     assert not previews._icons and previews.icon(job.key) == 0
     # Red over green, and at the right blue, which is the back
@@ -411,9 +411,9 @@ def test_a_preview_becomes_an_icon_and_goes_with_its_job(
     assert np.array_equal(pixels[0, 0], (0, 1, 0, 1)) and np.array_equal(pixels[7, 7], (1, 0, 0, 1))
     file.write_bytes(b"half a file")
     previews.refresh()
-    wait(lambda: not runtime.desk._tasks, "end of the thread")
+    wait(lambda: not runtime.tasks._running, "end of the thread")
     assert previews._icons[job.key] == picture
-    del runtime.desk.jobs[job.key]
+    del runtime.state.jobs[job.key]
     previews.refresh()
     assert not previews._icons
     shutil.rmtree(file.parent)

@@ -22,14 +22,14 @@ def test_real_jobs_stand_where_their_sketches_stood(
     new_server: Any, use: Any, runtime: ModuleType, wait: Any
 ) -> None:
     use(new_server("--warm-prior", "embedded"))
-    made = [sketches.wedge(), sketches.curve(), sketches.drawing()]
-    for number, sketch in enumerate(made):
+    drawn = [sketches.wedge(), sketches.curve(), sketches.drawing()]
+    for number, sketch in enumerate(drawn):
         sketch.location, sketch.rotation_euler = (4.0 * number, 1, 2), (0, 0, 0.5)
         sketch.realify.preset, sketch.realify.more, sketch.realify.radius = "draft", SMALL, 0.12
     bpy.context.view_layer.update()
-    stood = [sketches.world_points(sketch) for sketch in made]
-    jobs = [begin(runtime, sketch, "a photo of a wooden chair") for sketch in made]
-    doomed = begin(runtime, made[0], "a photo of a red apple")
+    stood = [sketches.world_points(sketch) for sketch in drawn]
+    jobs = [begin(runtime, sketch, "a photo of a wooden chair") for sketch in drawn]
+    doomed = begin(runtime, drawn[0], "a photo of a red apple")
     wait(lambda: doomed.id, "job to cancel")
     bpy.ops.realify.cancel(key=doomed.key)
     stages = set()
@@ -41,7 +41,7 @@ def test_real_jobs_stand_where_their_sketches_stood(
     wait(look, "results", 600)
     assert [job.phase for job in jobs] == ["done"] * 3 and doomed.phase == "cancelled"
     assert {"fit", "stage1", "stage2"} <= stages
-    for sketch, box in zip(made, stood, strict=True):
+    for sketch, box in zip(drawn, stood, strict=True):
         result = sketch.realify.result
         points, size = sketches.world_points(result), np.linalg.norm(np.ptp(box, axis=0))
         near = 1.5 * CELL * size / 2 + (0.15 if sketch.type != "MESH" else 0)  # a tube is thicker than its line

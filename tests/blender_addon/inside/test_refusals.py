@@ -10,7 +10,7 @@ from types import ModuleType
 import bpy
 import pytest
 
-from tests.blender_addon.inside import made, sketches
+from tests.blender_addon.inside import sketches
 
 
 @pytest.fixture
@@ -25,9 +25,10 @@ def why_not(addon: ModuleType) -> Callable[[bpy.types.Object], str | None]:
 
 
 def test_what_can_be_a_sketch(why_not: Callable) -> None:
-    kinds = [sketches.wedge, sketches.curve, sketches.drawing, made.text, made.ball, made.hair, made.cloud_of_cubes]
+    kinds = [sketches.wedge, sketches.curve, sketches.drawing, sketches.text, sketches.ball, sketches.hair]
+    kinds.append(sketches.cloud_of_cubes)
     assert [why_not(kind()) for kind in kinds] == [None] * len(kinds)
-    assert why_not(made.instanced(sketches.wedge("member"))) is None
+    assert why_not(sketches.instanced(sketches.wedge("member"))) is None
 
 
 def test_what_has_no_shape_is_named(why_not: Callable) -> None:
@@ -82,7 +83,7 @@ def test_small_and_mirrored_things_are_no_zeros(why_not: Callable) -> None:
 
 def test_emptiness_is_seen_where_it_is_cheap(why_not: Callable) -> None:
     assert "empty" in why_not(sketches.link("void", bpy.data.meshes.new("void")))
-    assert "empty" in why_not(made.text("  "))
+    assert "empty" in why_not(sketches.text("  "))
     assert "empty" in why_not(sketches.link("line", bpy.data.curves.new("line", "CURVE")))
     filled = sketches.link("filled", bpy.data.meshes.new("filled"))
     filled.modifiers.new("nodes", "NODES")

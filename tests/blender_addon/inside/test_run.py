@@ -27,7 +27,7 @@ def begin(runtime: ModuleType, obj: bpy.types.Object, prompt: str) -> Any:
     """Its job, as a click begins it."""
     sketches.select(obj)
     obj.realify.prompt = prompt
-    return runtime.course.begin([obj], bpy.context)
+    return runtime.flow.begin([obj], bpy.context)
 
 
 @pytest.mark.parametrize("make", [sketches.wedge, sketches.curve, sketches.drawing])
@@ -46,7 +46,7 @@ def test_a_mesh_a_curve_and_a_drawing_become_real_where_they_stand(
         assert one[:] == pytest.approx(other[:], abs=1e-6)
     if sketch.type == "MESH":
         assert sketches.distance(sketches.world_points(result), sketches.world_points(sketch)) < 1e-5
-    (job,) = runtime.desk.jobs.values()
+    (job,) = runtime.state.jobs.values()
     assert job.phase == "done" and server_job(server, job.id)["prompt"] == ECHO
 
 
@@ -65,12 +65,12 @@ def test_one_undo_takes_it_back_and_it_does_not_come_again_by_itself(
     sketches.wedge()
     bpy.ops.ed.undo_push(message="a wedge")
     realify(bpy.data.objects["wedge"], ECHO)
-    (job,) = runtime.desk.jobs.values()
+    (job,) = runtime.state.jobs.values()
     bpy.ops.ed.undo()
     sketch = bpy.data.objects["wedge"]
     assert sketch.visible_get() and sketch.realify.result is None and not len(sketch.realify.versions)
     assert len(bpy.context.scene.objects) == 1
-    assert list(runtime.desk.jobs) == [job.key] and job.key in bpy.context.scene.realify.jobs
+    assert list(runtime.state.jobs) == [job.key] and job.key in bpy.context.scene.realify.jobs
     for _ in range(20):
         wait(lambda: True, "turn")
     assert len(bpy.context.scene.objects) == 1
@@ -88,7 +88,7 @@ def test_an_undo_while_it_runs_loses_no_job(server: Server, use: Any, runtime: M
     job = begin(runtime, bpy.data.objects["wedge"], "a wedge echo=1 steps=20 pause=.05")
     wait(lambda: job.phase == "running", "run")
     bpy.ops.ed.undo()
-    assert list(runtime.desk.jobs) == [job.key] and bpy.data.objects["wedge"].location.x == 0
+    assert list(runtime.state.jobs) == [job.key] and bpy.data.objects["wedge"].location.x == 0
     wait(lambda: job.phase == "done", "result")
     assert bpy.data.objects["wedge"].realify.result is not None
 
@@ -97,7 +97,7 @@ def test_importing_again_makes_no_second_object(server: Server, use: Any, runtim
     use(server)
     sketch = sketches.wedge()
     result = realify(sketch, ECHO)
-    (job,) = runtime.desk.jobs.values()
+    (job,) = runtime.state.jobs.values()
     before = len(bpy.data.objects)
     assert bpy.ops.realify.import_result(key=job.key) == {"FINISHED"}
     assert sketch.realify.result == result and len(bpy.data.objects) == before and len(sketch.realify.versions) == 1
@@ -126,14 +126,14 @@ def test_several_sketches_one_job_each_or_as_one(server: Server, use: Any, runti
     one.realify.prompt = ECHO
     sketches.select(one, other)
     assert bpy.ops.realify.run() == {"FINISHED"}
-    assert [job.prompt for job in runtime.desk.jobs.values()] == [ECHO, "its own words steps=8 echo=1"]
+    assert [job.prompt for job in runtime.state.jobs.values()] == [ECHO, "its own words steps=8 echo=1"]
     sketches.select(one.realify.result, other.realify.result)
     assert bpy.ops.realify.run(joined=True) == {"FINISHED"}
-    joined = list(runtime.desk.jobs.values())[-1]
-    assert len(runtime.desk.jobs) == 3 and len(joined.members) == 2
+    joined = list(runtime.state.jobs.values())[-1]
+    assert len(runtime.state.jobs) == 3 and len(joined.members) == 2
     sketches.select(one.realify.result)  # stands for all that was sent for it
     assert bpy.ops.realify.run() == {"FINISHED"}
-    assert list(runtime.desk.jobs.values())[-1].members == joined.members
+    assert list(runtime.state.jobs.values())[-1].members == joined.members
     bounds = sketches.world_points(one.realify.result)[:, 0]
     assert bounds.min() == pytest.approx(0, abs=1e-4) and bounds.max() == pytest.approx(7, abs=1e-4)
 
@@ -144,7 +144,7 @@ def test_one_without_words_takes_the_settings_of_the_active_one(server: Server, 
     one.realify.prompt, one.realify.preset, one.realify.seed, one.realify.more = "steps=8", "draft", 5, "fit.grid=32"
     sketches.select(one, other)
     assert bpy.ops.realify.run() == {"FINISHED"}
-    for job in runtime.desk.jobs.values():
+    for job in runtime.state.jobs.values():
         assert (job.prompt, job.preset, job.seed, job.settings) == ("steps=8", "draft", 5, {"fit.grid": 32})
 
 
@@ -155,7 +155,7 @@ def test_settings_reach_the_server(server: Server, use: Any, runtime: ModuleType
     given.preset, given.seed, given.keep_shape, given.stage1_steps = "draft", 7, "EXACT", 12
     given.texture_size, given.faces, given.more = "1024", 5000, "fit.grid=32 prior.dtype=float32"
     realify(sketch, "wedge steps=8")
-    (job,) = runtime.desk.jobs.values()
+    (job,) = runtime.state.jobs.values()
     there = server_job(server, job.id)
     assert (there["preset"], there["seed"], there["name"]) == ("draft", 7, "wedge")
     assert there["settings"] == {
@@ -172,7 +172,7 @@ def test_prompts_in_any_script(server: Server, use: Any, runtime: ModuleType) ->
         sketch.realify.prompt = f"{prompt} steps=8"
     sketches.select(*made)
     assert bpy.ops.realify.run() == {"FINISHED"}
-    there = [server_job(server, job.id) for job in runtime.desk.jobs.values()]
+    there = [server_job(server, job.id) for job in runtime.state.jobs.values()]
     wanted = [(f"{prompt} steps=8", sketch.name) for prompt, sketch in zip(prompts, made, strict=True)]
     assert sorted((each["prompt"], each["name"]) for each in there) == sorted(wanted)
     assert all(sketch.realify.result is not None for sketch in made)
@@ -181,7 +181,7 @@ def test_prompts_in_any_script(server: Server, use: Any, runtime: ModuleType) ->
 def test_what_the_server_offers_is_what_the_panel_offers(server: Server, use: Any, runtime: ModuleType) -> None:
     use(server)
     properties = bpy.context.scene.bl_rna and bpy.types.Object.bl_rna.properties["realify"].fixed_type.properties
-    options = runtime.desk.options
+    options = runtime.state.options
     assert {item.identifier for item in properties["preset"].enum_items} == set(options["presets"])
     assert {item.identifier for item in properties["backend"].enum_items} == set(options["backends"])
     settings = {row["key"]: row for row in options["settings"]}

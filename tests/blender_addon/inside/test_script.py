@@ -29,4 +29,4 @@ def test_the_script_of_the_docs(server: Server, use: Any, runtime: ModuleType, t
     bpy.ops.wm.open_mainfile(filepath=path)
     made = bpy.data.collections["Sketches"].objects
     assert len(made) == 2 and all(each.realify.result is not None for each in made)
-    assert [job.prompt for job in runtime.desk.jobs.values()] == [each.name for each in made]
+    assert [job.prompt for job in runtime.state.jobs.values()] == [each.name for each in made]

@@ -30,18 +30,18 @@ def refused(**values: Any) -> str:
 def test_no_server(runtime: ModuleType) -> None:
     runtime.preferences().url = "http://127.0.0.1:9"
     sketches.wedge().realify.prompt = "a wedge"
-    assert "127.0.0.1:9" in refused() and runtime.desk.status.fix and not runtime.desk.jobs
+    assert "127.0.0.1:9" in refused() and runtime.state.status.fix and not runtime.state.jobs
 
 
 def test_a_wrong_token(server: Server, runtime: ModuleType) -> None:
     chosen = runtime.preferences()
     chosen.url, chosen.token = server.url, "wrong"
     sketches.wedge().realify.prompt = "a wedge"
-    assert "token" in refused() and runtime.desk.status.state == "bad_token"
+    assert "token" in refused() and runtime.state.status.state == "bad_token"
     chosen.token = ""
-    assert "token" in refused() and runtime.desk.status.state in ("no_token", "bad_token")
+    assert "token" in refused() and runtime.state.status.state in ("no_token", "bad_token")
     chosen.token = server.token
-    assert bpy.ops.realify.check_server() == {"FINISHED"} and runtime.desk.status.state == "ready"
+    assert bpy.ops.realify.check_server() == {"FINISHED"} and runtime.state.status.state == "ready"
 
 
 @contextmanager
@@ -75,14 +75,14 @@ def test_a_server_of_another_version_or_kind(body: bytes, state: str, runtime: M
         runtime.preferences().url = url
         sketches.wedge().realify.prompt = "a wedge"
         said = refused()
-    assert runtime.desk.status.state == state and (state != "other_version" or "9.1.0" in said)
+    assert runtime.state.status.state == state and (state != "other_version" or "9.1.0" in said)
 
 
 def test_nothing_leaves_this_computer_without_online_access(runtime: ModuleType) -> None:
     assert not bpy.app.online_access
     runtime.preferences().url = "http://192.0.2.7:8760"
     sketches.wedge().realify.prompt = "a wedge"
-    assert "Online Access" in refused() and runtime.desk.status.state == "offline"
+    assert "Online Access" in refused() and runtime.state.status.state == "offline"
 
 
 def test_what_cannot_be_a_sketch_is_named(server: Server, use: Any, runtime: ModuleType) -> None:
@@ -103,7 +103,7 @@ def test_what_cannot_be_a_sketch_is_named(server: Server, use: Any, runtime: Mod
     bpy.data.objects["silent"].realify.prompt = "a thing"
     bpy.data.objects["silent"].realify.more = "nonsense"
     assert "'nonsense'" in refused()
-    assert not runtime.desk.jobs
+    assert not runtime.state.jobs
 
 
 def test_a_setting_that_the_server_refuses(server: Server, use: Any, runtime: ModuleType) -> None:
@@ -111,7 +111,7 @@ def test_a_setting_that_the_server_refuses(server: Server, use: Any, runtime: Mo
     sketch = sketches.wedge()
     sketch.realify.prompt, sketch.realify.more = "a wedge", "geometri.lr=1"
     assert "geometry.lr" in refused()
-    (job,) = runtime.desk.jobs.values()
+    (job,) = runtime.state.jobs.values()
     assert job.phase == "failed" and job.trouble["fix"]
 
 
@@ -122,7 +122,7 @@ def test_a_job_that_fails_says_why_and_can_be_tried_again(
     sketch = sketches.wedge()
     sketch.realify.prompt = "a wedge echo=1 steps=10 fail-at=5 attempts=1"
     assert "asked for a failure" in refused()
-    (job,) = runtime.desk.jobs.values()
+    (job,) = runtime.state.jobs.values()
     assert job.phase == "failed"
     assert bpy.ops.realify.retry(key=job.key) == {"FINISHED"}
     wait(lambda: job.phase == "done", "result")
@@ -171,14 +171,13 @@ def test_a_full_disk_is_told_and_a_retry_goes_on(
     try:
         (small / "filler").write_bytes(bytes(40_000))
         use(server)
-        runtime.course.folder = small
+        runtime.flow.folder = small
         job = begin(runtime, sketches.wedge(), ECHO)
         (small / "more").write_bytes(bytes(16_000))
         wait(lambda: job.phase in ("failed", "done"), "end")
         assert job.phase == "failed" and job.trouble["code"] == "disk_full", job.trouble
         subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
         bpy.ops.realify.retry(key=job.key)
-        last = wait(lambda: next((each for each in runtime.desk.jobs.values() if each.phase == "done"), None), "result")
-        assert last.name == "wedge"
+        wait(lambda: [each.name for each in runtime.state.jobs.values() if each.phase == "done"] == ["wedge"], "result")
     finally:
         subprocess.run(["umount", str(small)], check=True)

@@ -33,7 +33,7 @@ def test_progress_is_heard_step_by_step(server: Server, use: Any, runtime: Modul
     assert {"preparing", "running", "fetching", "done"} <= set(order)
     assert {"read", "fit", "stage1", "stage2"} <= set(stages)
     assert len(steps) > 8 and any(left) and job.warnings == ["odd"]
-    assert (runtime.course.folder / job.key / "preview.png").read_bytes().startswith(b"\x89PNG")
+    assert (runtime.flow.folder / job.key / "preview.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_cancel_reaches_the_server(server: Server, use: Any, runtime: ModuleType, wait: Any) -> None:
@@ -43,13 +43,13 @@ def test_a_cancel_reaches_the_server(server: Server, use: Any, runtime: ModuleTy
     assert bpy.ops.realify.cancel(key=job.key) == {"FINISHED"}
     assert job.phase == "cancelled" and server_job(server, job.id)["state"] == "cancelled"
     assert bpy.ops.realify.remove(key=job.key) == {"FINISHED"}
-    assert not runtime.desk.jobs and not (runtime.course.folder / job.key).exists()
+    assert not runtime.state.jobs and not (runtime.flow.folder / job.key).exists()
 
 
 def test_a_cancel_before_anything_was_sent(server: Server, use: Any, runtime: ModuleType, wait: Any) -> None:
     use(server)
     job = begin(runtime, sketches.wedge(), "a wedge")
-    wait(lambda: runtime.course._at_work, "child")
+    wait(lambda: runtime.flow.work._at_work, "child")
     bpy.ops.realify.cancel(key=job.key)
     for _ in range(20):
         wait(lambda: True, "turn")
@@ -64,11 +64,11 @@ def test_a_server_that_goes_and_comes_back(
     job = begin(runtime, sketches.wedge(), SLOW)
     wait(lambda: job.phase == "running" and job.step > 1, "run")
     first.kill()
-    wait(lambda: runtime.desk.status.state == "unreachable", "notice of it")
-    assert job.phase == "running" and runtime.desk.status.fix
+    wait(lambda: runtime.state.status.state == "unreachable", "notice of it")
+    assert job.phase == "running" and runtime.state.status.fix
     port = int(first.url.rsplit(":", 1)[1])
     new_server(*FAST, data=tmp_path / "kept", port=port)
-    wait(lambda: runtime.desk.status.state == "ready", "line again")
+    wait(lambda: runtime.state.status.state == "ready", "connection again")
     wait(lambda: job.phase == "done", "result")
 
 
@@ -80,8 +80,8 @@ def test_a_cancel_that_does_not_reach_the_server_is_told_and_the_job_goes_on(
     job = begin(runtime, sketches.wedge(), SLOW)
     wait(lambda: job.phase == "running", "run")
     server.kill()
-    wait(lambda: runtime.desk.status.state == "unreachable", "notice of it")
-    monkeypatch.setattr(import_module(f"{PACKAGE}.jobs.link"), "WAIT_SECONDS", 0.5)
+    wait(lambda: runtime.state.status.state == "unreachable", "notice of it")
+    monkeypatch.setattr(import_module(f"{PACKAGE}.jobs.connection"), "WAIT_SECONDS", 0.5)
     bpy.ops.realify.cancel(key=job.key)
     assert job.phase == "running" and any("could not be cancelled" in each for each in job.warnings)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from mathutils import Euler, Matrix
 
-from tests.blender_addon.inside import glb, made, sketches
+from tests.blender_addon.inside import glb, sketches
 from tests.blender_addon.inside.resident import resident
 
 
@@ -82,8 +82,8 @@ def test_each_vertex_is_in_its_place_and_each_face_looks_outwards(send: Any, pla
     place(obj)
     bpy.context.view_layer.update()
     answer, file, places = send(obj)
-    wanted = made.world(obj)
-    assert made.farthest(places, wanted) < 1e-5 * size(wanted)
+    wanted = sketches.world_points(obj)
+    assert sketches.distance(places, wanted) < 1e-5 * size(wanted)
     assert np.allclose(answer["bounds"], [wanted.min(0), wanted.max(0)], atol=1e-5 * size(wanted), rtol=0)
     whole = abs(np.linalg.det(np.array(obj.matrix_world)[:3, :3]))
     assert file.volume == pytest.approx(whole * volume_of_wedge(), rel=1e-4)
@@ -106,7 +106,8 @@ def test_many_objects_are_one_file_round_the_active_one(send: Any) -> None:
     first.location, second.location = (10, 0, 0), (0, 5, 0)
     bpy.context.view_layer.update()
     _, file, places = send(first, second)
-    assert made.farthest(places, np.concatenate([made.world(first), made.world(second)])) < 1e-5
+    there = np.concatenate([sketches.world_points(first), sketches.world_points(second)])
+    assert sketches.distance(places, there) < 1e-5
     assert file.names == ["first"]
 
 
@@ -123,7 +124,7 @@ def test_painted_colours_are_linear_in_the_file(send: Any, kind: str, domain: st
     bpy.context.view_layer.update()
     at = [vertex.co for vertex in obj.data.vertices]
     corners = at if domain == "POINT" else [at[loop.vertex_index] for loop in obj.data.loops]
-    made.coloured(obj.data, kind, domain, [(x / 2, y, z / 1.5, 0.5) for x, y, z in corners])
+    sketches.coloured(obj.data, kind, domain, [(x / 2, y, z / 1.5, 0.5) for x, y, z in corners])
     _, file, places = send(obj)
     wanted = np.stack([-places[:, 0] / 2, places[:, 1], places[:, 2] / 1.5], axis=1)
     assert np.allclose(file.colour[:, :3], wanted, atol=1e-4 if kind == "FLOAT_COLOR" else 5e-3)
@@ -142,7 +143,7 @@ def test_a_colour_on_faces_made_by_nodes_comes_along(send: Any) -> None:
 def test_materials_colour_their_faces(send: Any) -> None:
     obj = sketches.wedge()
     for name, colour in (("red", (1, 0, 0)), ("blue", (0, 0, 0.25))):
-        obj.data.materials.append(made.material(name, colour))
+        obj.data.materials.append(sketches.material(name, colour))
     obj.data.polygons[0].material_index = 1
     _, file, _ = send(obj)
     below = file.colour[file.triangles][(file.position[file.triangles][..., 2] == 0).all(1)]
@@ -152,44 +153,44 @@ def test_materials_colour_their_faces(send: Any) -> None:
 
 def test_paint_that_is_all_white_leaves_it_to_the_material(send: Any) -> None:
     obj = sketches.wedge()
-    made.coloured(obj.data, "BYTE_COLOR", "CORNER", np.ones((len(obj.data.loops), 4)))
+    sketches.coloured(obj.data, "BYTE_COLOR", "CORNER", np.ones((len(obj.data.loops), 4)))
     assert send(obj)[1].colour is None
-    obj.data.materials.append(made.material("red", (1, 0, 0)))
+    obj.data.materials.append(sketches.material("red", (1, 0, 0)))
     assert np.allclose(send(obj)[1].colour[:, :3], (1, 0, 0))
 
 
 def test_what_has_no_colour_is_grey_beside_what_has_one(send: Any) -> None:
     red, plain = sketches.wedge("red"), sketches.wedge("plain")
     plain.location.x = 10
-    red.data.materials.append(made.material("red", (1, 0, 0)))
+    red.data.materials.append(sketches.material("red", (1, 0, 0)))
     bpy.context.view_layer.update()
     _, file, places = send(red, plain)
     assert np.allclose(file.colour[places[:, 0] > 5][:, :3], 0.8, atol=1e-4)
     assert np.allclose(file.colour[places[:, 0] < 5][:, :3], (1, 0, 0), atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [made.text, made.ball, made.cloud_of_cubes])
+@pytest.mark.parametrize("kind", [sketches.text, sketches.ball, sketches.cloud_of_cubes])
 def test_all_that_blender_makes_a_mesh_of(send: Any, kind: Callable) -> None:
     obj = kind()
     obj.location, obj.scale = (1, 2, 3), (2, 1, 0.5)
     bpy.context.view_layer.update()
     _, _, places = send(obj)
-    wanted = made.world(obj)
-    if kind is made.cloud_of_cubes:  # its own mesh is the cone
+    wanted = sketches.world_points(obj)
+    if kind is sketches.cloud_of_cubes:  # its own mesh is the cone
         cube = np.array(np.meshgrid((-0.5, 0.5), (-0.5, 0.5), (-0.5, 0.5))).reshape(3, -1).T
-        cubes = [made.moved(cube + np.array((0, 0, z)), obj.matrix_world) for z in range(3)]
+        cubes = [sketches.moved(cube + np.array((0, 0, z)), obj.matrix_world) for z in range(3)]
         wanted = np.concatenate([wanted, *cubes])
-    assert made.farthest(places, wanted) < 1e-5 * size(wanted)
+    assert sketches.distance(places, wanted) < 1e-5 * size(wanted)
 
 
 def test_an_instanced_collection_stands_where_its_empty_does(send: Any) -> None:
     member = sketches.wedge("member")
-    local = made.world(member)
-    empty = made.instanced(member)
+    local = sketches.world_points(member)
+    empty = sketches.instanced(member)
     empty.location, empty.rotation_euler, empty.scale = (4, 5, 6), (1, 2, 3), (1, -2, 1)
     bpy.context.view_layer.update()
     _, file, places = send(empty)
-    assert made.farthest(places, made.moved(local, empty.matrix_world)) < 1e-5 * 4
+    assert sketches.distance(places, sketches.moved(local, empty.matrix_world)) < 1e-5 * 4
     assert file.volume > 0
 
 
@@ -211,7 +212,7 @@ def test_without_a_radius_it_is_a_share_of_the_sketch(send: Any) -> None:
 
 
 def test_a_curve_gets_thicker_as_its_points_do(send: Any) -> None:
-    obj = made.bezier()
+    obj = sketches.bezier()
     _, _, places = send(obj, radius=0.1)
     assert np.linalg.norm(places - (0, 0, 0), axis=1).min() == pytest.approx(0.1, rel=0.02)
     assert np.linalg.norm(places - (2, 4, 0), axis=1).min() == pytest.approx(0.3, rel=0.02)
@@ -221,7 +222,7 @@ def test_a_bevelled_curve_is_as_blender_has_it(send: Any) -> None:
     obj = sketches.curve()
     obj.data.bevel_depth = 0.2
     _, _, places = send(obj)
-    assert made.farthest(places, made.world(obj)) < 1e-5 * 2
+    assert sketches.distance(places, sketches.world_points(obj)) < 1e-5 * 2
 
 
 def test_loose_edges_of_a_mesh_are_tubes_beside_its_faces(send: Any) -> None:
@@ -245,7 +246,7 @@ def test_grease_pencil_is_tubes_of_its_own_radius(send: Any) -> None:
 
 
 def test_hair_is_tubes_along_blenders_own_curve(send: Any) -> None:
-    _, _, places = send(made.hair())
+    _, _, places = send(sketches.hair())
     assert places.min(0) == pytest.approx((-0.05, -0.1, -0.05), abs=0.06)
     assert places[:, 2].max() == pytest.approx(3, abs=0.02)
 
@@ -255,13 +256,13 @@ def test_faces_with_corners_that_are_no_numbers_are_left_out_and_told(send: Any)
     obj.data.vertices[5].co.x = nan  # a corner of three faces
     answer, _, places = send(obj)
     assert answer["notes"] == ["3 faces have a corner that is no number; they were left out."]
-    assert made.farthest(places, made.world(obj)[:5]) < 1e-5
+    assert sketches.distance(places, sketches.world_points(obj)[:5]) < 1e-5
 
 
 def test_decimate_keeps_to_what_was_asked(send: Any) -> None:
     bpy.ops.mesh.primitive_uv_sphere_add(segments=64, ring_count=32, location=(7, 0, 0))
     ball = bpy.context.object
-    made.coloured(ball.data, "FLOAT_COLOR", "POINT", np.tile((0, 1, 0, 1), (len(ball.data.vertices), 1)))
+    sketches.coloured(ball.data, "FLOAT_COLOR", "POINT", np.tile((0, 1, 0, 1), (len(ball.data.vertices), 1)))
     answer, file, places = send(ball, decimate=500)
     assert len(file.triangles) == answer["faces"] <= 500
     assert np.linalg.norm(places - (7, 0, 0), axis=1) == pytest.approx(1, abs=0.05)
@@ -292,7 +293,7 @@ def test_what_cannot_be_written_is_told_in_a_line(addon: ModuleType, tmp_path: P
 def test_splines_are_blenders_own(addon: ModuleType, kind: str) -> None:
     """Held against what Geometry Nodes make of the same hair."""
     splines = import_module(f"{addon.__name__}.background.splines")
-    hair = made.hair(kind)
+    hair = sketches.hair(kind)
     attributes, ours = hair.data.attributes, []
     attributes.new("cyclic", "BOOLEAN", "CURVE").data[1].value = True
     if bpy.app.version >= (4, 3):

@@ -17,9 +17,9 @@ ABOUT = said("200 OK", name="realify", version="0.1.0", api=1)
 TOKEN = "t" * 40
 
 
-def served(made: Certificate) -> ssl.SSLContext:
+def served(own: Certificate) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(made.cert, made.key)
+    context.load_cert_chain(own.cert, own.key)
     return context
 
 
@@ -37,31 +37,31 @@ def refused(raw: RawServer, fingerprint: str) -> Trouble:
 
 
 def test_the_one_that_was_accepted(tmp_path: Path) -> None:
-    made = ensure_certificate(tmp_path, [])
-    with raw_server(ABOUT, tls=served(made)) as raw:
-        assert certificate.fingerprint_of(raw.url, 5) == made.fingerprint
-        plain = made.fingerprint.replace(":", "")
-        for written in (made.fingerprint, plain.lower(), f" SHA-256  {plain} \n", made.fingerprint.replace(":", " ")):
+    own = ensure_certificate(tmp_path, [])
+    with raw_server(ABOUT, tls=served(own)) as raw:
+        assert certificate.fingerprint_of(raw.url, 5) == own.fingerprint
+        plain = own.fingerprint.replace(":", "")
+        for written in (own.fingerprint, plain.lower(), f" SHA-256  {plain} \n", own.fingerprint.replace(":", " ")):
             assert ask(raw, written)["name"] == "realify"
-        assert ask(raw, made.fingerprint, "localhost")["name"] == "realify"
+        assert ask(raw, own.fingerprint, "localhost")["name"] == "realify"
 
 
 def test_any_other_gets_nothing(tmp_path: Path) -> None:
-    made, other = ensure_certificate(tmp_path / "a", []), ensure_certificate(tmp_path / "b", [])
-    with raw_server(ABOUT, tls=served(made)) as raw:
+    own, other = ensure_certificate(tmp_path / "a", []), ensure_certificate(tmp_path / "b", [])
+    with raw_server(ABOUT, tls=served(own)) as raw:
         told = refused(raw, "")
-        assert made.fingerprint in told.message and "realify pair" in told.fix
+        assert own.fingerprint in told.message and "realify pair" in told.fix
         told = refused(raw, other.fingerprint)
-        assert made.fingerprint in told.message and "accepted before" in told.message
-        refused(raw, made.fingerprint[:-2])
+        assert own.fingerprint in told.message and "accepted before" in told.message
+        refused(raw, own.fingerprint[:-2])
         refused(raw, "nonsense")
 
 
 def test_what_the_system_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By name: a certificate of another host is none, whoever signed it; a stale fingerprint is not in the way."""
-    made = ensure_certificate(tmp_path / "a", [])
-    monkeypatch.setenv("SSL_CERT_FILE", str(made.cert))
-    with raw_server(ABOUT, tls=served(made)) as raw:
+    own = ensure_certificate(tmp_path / "a", [])
+    monkeypatch.setenv("SSL_CERT_FILE", str(own.cert))
+    with raw_server(ABOUT, tls=served(own)) as raw:
         assert ask(raw, "")["name"] == "realify"
         assert ask(raw, "AB:CD")["name"] == "realify"
     monkeypatch.setattr("server.safety.tls.ALWAYS", ("box.example",))

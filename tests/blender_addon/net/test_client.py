@@ -16,7 +16,7 @@ import pytest
 
 from blender_addon.net.client import Address, Client
 from blender_addon.net.handshake import API, own_version
-from blender_addon.net.local_server import running
+from blender_addon.net.local.data import running
 from blender_addon.trouble import Trouble
 from server import API_VERSION
 from tests.blender_addon.net.raw_server import raw_server, said, text

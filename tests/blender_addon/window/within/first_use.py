@@ -18,9 +18,9 @@ WORK_SECONDS = 1200.0
 
 def tell(stage: Any) -> Wait:
     """In the order in which a user comes by these things."""
-    hand, desk = stage.hand, stage.desk
+    hand, state = stage.hand, stage.state
     yield from hand.open_tab("Realify")
-    yield from until(lambda: desk.status.state == "unreachable", "word that no server answers")
+    yield from until(lambda: state.status.state == "unreachable", "word that no server answers")
     yield from stage.picture("no-server", "SIDEBAR")
     yield from start_server(stage)
     yield from bring_sketch(stage)
@@ -34,10 +34,10 @@ def tell(stage: Any) -> Wait:
 def start_server(stage: Any) -> Wait:
     """By its button; the server is found on PATH and takes its data folder from the environment."""
     yield from stage.hand.push("realify.start_server")
-    assert stage.desk.status.state == "starting", stage.desk.status
-    yield from until(lambda: stage.desk.status.state == "ready", "server that answers", 120)
+    assert stage.state.status.state == "starting", stage.state.status
+    yield from until(lambda: stage.state.status.state == "ready", "server that answers", 120)
     # The status says for how long the prior is still being loaded.
-    yield from until(lambda: not stage.desk.status.message, "server whose worker is warm", 180)
+    yield from until(lambda: not stage.state.status.message, "server whose worker is warm", 180)
 
 
 def bring_sketch(stage: Any) -> Wait:
@@ -64,7 +64,7 @@ def look_at_it(stage: Any) -> None:
 
 def one_result(stage: Any) -> Wait:
     """Prompt, button, progress, result; and it stands on the sketch."""
-    hand, desk = stage.hand, stage.desk
+    hand, state = stage.hand, stage.state
     sketch, parts = bpy.context.active_object, list(bpy.context.selected_objects)
     sketch.realify.preset, sketch.realify.more = "draft", QUICK
     field = yield from hand.find_field("prompt")
@@ -74,8 +74,8 @@ def one_result(stage: Any) -> Wait:
         button = yield from hand.find_field("joined")
         yield from hand.click(button.spot)
     yield from hand.push("realify.run")
-    assert len(desk.jobs) == 1, f"the click on Realify made {len(desk.jobs)} jobs"
-    job = next(iter(desk.jobs.values()))
+    assert len(state.jobs) == 1, f"the click on Realify made {len(state.jobs)} jobs"
+    job = next(iter(state.jobs.values()))
     yield from until(lambda: job.stage == "stage1" and job.preview, "first stage with a preview", WORK_SECONDS)
     yield 2.0  # in which it comes
     yield from stage.picture("running")
@@ -126,7 +126,7 @@ def cancel_one(stage: Any) -> Wait:
     stage.hand.area().spaces.active.shading.type = "SOLID"
     stage.module("scene.subject").subject(bpy.context).realify.more = "stage1.steps=2000"
     yield from stage.hand.push("realify.run")
-    first, job = stage.desk.jobs.values()
+    first, job = stage.state.jobs.values()
     stage.told["members"] = [len(first.members), len(job.members)]
     yield from until(lambda: job.phase == "running" and job.step > 1, "second job at work", 120)
     yield from stage.hand.push("realify.cancel")
@@ -141,7 +141,7 @@ def refused(stage: Any) -> Wait:
     first.realify.more = "stage1.stepps=60"
     yield from stage.hand.rest()
     yield from stage.hand.push("realify.run")
-    job = list(stage.desk.jobs.values())[-1]
+    job = list(stage.state.jobs.values())[-1]
     yield from until(lambda: job.phase == "failed", "refused job")
     stage.told["refused"] = job.trouble
     yield from stage.picture("error", "SIDEBAR")

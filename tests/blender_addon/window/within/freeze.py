@@ -33,7 +33,7 @@ def tell(stage: Any) -> Wait:
     yield from span(stage, "Blender alone: a cube is added, and taken back", cube_added(stage))
     chosen.url, chosen.token = server["url"], server["token"]
     yield from stage.hand.open_tab("Realify")
-    yield from until(lambda: stage.desk.status.state == "ready", "connection")
+    yield from until(lambda: stage.state.status.state == "ready", "connection")
     yield from span(stage, "connected, no job", quiet())
     yield from one_job(stage, "a cube", LONG)
     yield from span(stage, "Blender alone: a copy of that result appears", copy_appears())
@@ -99,11 +99,11 @@ def one_job(stage: Any, name: str, prompt: str) -> Wait:
     watch, sketch = stage.watch, bpy.context.active_object
     sketch.realify.prompt = prompt
     button = yield from stage.hand.find_command("realify.run")
-    count = len(stage.desk.jobs)
+    count = len(stage.state.jobs)
     watch.begin(f"{name}: click, export, upload")
     yield from stage.hand.click(button.spot)
-    assert len(stage.desk.jobs) == count + 1, "the click on Realify made no job"
-    job = list(stage.desk.jobs.values())[-1]
+    assert len(stage.state.jobs) == count + 1, "the click on Realify made no job"
+    job = list(stage.state.jobs.values())[-1]
     yield from until(lambda: job.phase not in ("preparing", "sending"), "sketch on the server", 300)
     watch.end()
     assert not job.trouble, job.trouble
@@ -144,13 +144,13 @@ def large_sketch() -> None:
 def many_cards(stage: Any) -> Wait:
     """A long list, drawn ten times a second."""
     job_of = stage.module("jobs.job").Job
-    kept = dict(stage.desk.jobs)
+    kept = dict(stage.state.jobs)
     for number in range(CARDS):
         job = job_of(name=f"sketch {number}", prompt=f"a photo of thing {number}", phase="done", finished=1.8e9)
-        stage.desk.jobs[job.key] = job
+        stage.state.jobs[job.key] = job
     yield from span(stage, f"{CARDS} jobs in the list, drawn ten times a second", drawn(stage, "UI"))
-    stage.desk.jobs.clear()
-    stage.desk.jobs.update(kept)
+    stage.state.jobs.clear()
+    stage.state.jobs.update(kept)
 
 
 def killed(stage: Any) -> Wait:
@@ -159,11 +159,11 @@ def killed(stage: Any) -> Wait:
     bpy.context.active_object.realify.prompt = LONG
     yield from stage.hand.rest()
     yield from stage.hand.push("realify.run")
-    job = list(stage.desk.jobs.values())[-1]
+    job = list(stage.state.jobs.values())[-1]
     yield from until(lambda: job.phase == "running", "job at work", 120)
     stage.watch.begin("the server is killed while a job runs")
     os.kill(stage.request["server"]["pid"], signal.SIGKILL)
-    yield from until(lambda: stage.desk.status.state == "unreachable", "word that the server is gone")
+    yield from until(lambda: stage.state.status.state == "unreachable", "word that the server is gone")
     yield 8.0
     stage.watch.end()
 

@@ -41,8 +41,8 @@ class Stage:
         return importlib.import_module(f"{PACKAGE}.{name}")
 
     @property
-    def desk(self) -> Any:
-        return self.module("runtime").desk
+    def state(self) -> Any:
+        return self.module("runtime").state
 
     @property
     def preferences(self) -> Any:

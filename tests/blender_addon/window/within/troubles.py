@@ -19,7 +19,7 @@ def tell(stage: Any) -> Wait:
     yield from stage.hand.open_tab("Realify")
     yield from wrong_token(stage)
     chosen.token = server["token"]
-    yield from until(lambda: stage.desk.status.state == "ready", "connection")
+    yield from until(lambda: stage.state.status.state == "ready", "connection")
     yield from no_sketch(stage)
     yield from failed_job(stage)
     yield from changed_sketch(stage)
@@ -28,7 +28,7 @@ def tell(stage: Any) -> Wait:
 
 def wrong_token(stage: Any) -> Wait:
     stage.preferences.url, stage.preferences.token = stage.request["server"]["url"], "wrong"
-    yield from until(lambda: stage.desk.status.state == "bad_token", "word that the token is wrong")
+    yield from until(lambda: stage.state.status.state == "bad_token", "word that the token is wrong")
     yield from stage.glimpse("wrong-token")
 
 
@@ -39,7 +39,7 @@ def no_sketch(stage: Any) -> Wait:
     cube.scale.x = 0.0
     yield from stage.hand.rest()
     yield from stage.hand.push("realify.run")
-    assert not stage.desk.jobs, "a flat sketch was sent"
+    assert not stage.state.jobs, "a flat sketch was sent"
     yield from stage.glimpse("zero-scale")
     cube.scale.x = 1.0
 
@@ -47,11 +47,11 @@ def no_sketch(stage: Any) -> Wait:
 def run(stage: Any, prompt: str) -> Any:
     """The job that a click on Realify makes of the active object, which then says `prompt`."""
     bpy.context.active_object.realify.prompt = prompt
-    count = len(stage.desk.jobs)
+    count = len(stage.state.jobs)
     yield from stage.hand.rest()
     yield from stage.hand.push("realify.run")
-    assert len(stage.desk.jobs) == count + 1, "the click on Realify made no job"
-    return list(stage.desk.jobs.values())[-1]
+    assert len(stage.state.jobs) == count + 1, "the click on Realify made no job"
+    return list(stage.state.jobs.values())[-1]
 
 
 def failed_job(stage: Any) -> Wait:
@@ -60,7 +60,7 @@ def failed_job(stage: Any) -> Wait:
     yield from until(lambda: job.phase == "failed", "failed job")
     yield from stage.glimpse("failed")
     yield from stage.hand.push("realify.remove")
-    yield from until(lambda: not stage.desk.jobs, "job that is gone")
+    yield from until(lambda: not stage.state.jobs, "job that is gone")
 
 
 def changed_sketch(stage: Any) -> Wait:
@@ -90,6 +90,6 @@ def killed_server(stage: Any) -> Wait:
     job = yield from run(stage, "a cube steps=400 pause=.1")
     yield from until(lambda: job.phase == "running" and job.step > 3, "job at work")
     os.kill(stage.request["server"]["pid"], signal.SIGKILL)
-    yield from until(lambda: stage.desk.status.state == "unreachable", "word that the server is gone")
+    yield from until(lambda: stage.state.status.state == "unreachable", "word that the server is gone")
     yield from stage.glimpse("killed-server")
     assert job.phase == "running", job.phase

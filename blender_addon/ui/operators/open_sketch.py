@@ -8,10 +8,10 @@ from pathlib import Path
 import bpy
 from bpy.props import CollectionProperty, StringProperty
 
-from .. import runtime
-from ..scene import opening
-from ..text.words import tr
-from ..trouble import Trouble
+from ... import runtime
+from ...scene import opening
+from ...text.words import tr
+from ...trouble import Trouble
 
 EXTENSIONS = ".glb;.gltf;.obj;.ply;.stl"
 
@@ -42,11 +42,11 @@ class REALIFY_OT_open_sketch(bpy.types.Operator):
             return {"CANCELLED"}
         is_free = self.options.is_invoke and not bpy.app.background
         for file in chosen:
-            session = runtime.course.program, runtime.desk.start
+            session = runtime.flow.program, runtime.tasks.start
             opening.begin(file, runtime.user_folder("opened"), *session, is_free, _tell if is_free else said.append)
         if is_free:
             return {"FINISHED"}
-        runtime.desk.wait(lambda: len(said) == len(chosen), runtime.tick)
+        runtime.tasks.wait(lambda: len(said) == len(chosen), runtime.tick)
         for trouble in filter(None, said):
             self.report({"ERROR"}, str(trouble))
         return {"CANCELLED"} if any(said) else {"FINISHED"}

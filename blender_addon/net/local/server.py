@@ -14,14 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..trouble import Trouble
-from .address import PORT
-from .client import Address, Client
-from .local_data import data_folder, running, token_for
-from .program import find_program
-from .wire import look_at
-
-__all__ = ["Started", "data_folder", "find_program", "running", "start", "token_for"]
+from ...trouble import Trouble
+from ..address import PORT
+from ..client import Address, Client
+from ..stoppable_socket import raise_if_stopped
+from .data import running
 
 NOT_FOR_IT = ("PYTHONHOME", "PYTHONPATH")  # meant for Blender's Python
 MOST_LOG = 2**20  # bytes of it that are read
@@ -34,7 +31,7 @@ ASK_SECONDS = 3.0
 
 
 @dataclass
-class Started:
+class LocalServer:
     """A server of this computer. `process` and `log` are None when it ran already, and then `stop` leaves it."""
 
     address: Address
@@ -54,22 +51,22 @@ def start(
     stop: threading.Event,
     port: int = PORT,
     options: Sequence[str] = (),
-) -> Started:
+) -> LocalServer:
     """Starts `realify serve`, or finds it running; returns once it answers. `options` are more of its own.
 
     Raises Trouble no_program, port_in_use, start_failed (with the last lines of its log), stopped.
     """
     data = _data_in(options)
     if here := _answering(data):
-        return Started(here)
+        return LocalServer(here)
     process, log = _launch([str(program), "serve", "--json", "--port", str(port), *options], folder_for_log)
     end = time.monotonic() + timeout
     try:
         while not (told := _told(log)):
-            look_at(stop)
+            raise_if_stopped(stop)
             if process.poll() is not None:
                 if ANOTHER in _last_lines(log) and (other := _wait_for_other(data, end, stop)):
-                    return Started(other)
+                    return LocalServer(other)
                 raise _ended(process.returncode, port, log)
             if time.monotonic() > end:
                 message = f"The server did not answer within {timeout:g} s. {_last_lines(log)}"
@@ -81,7 +78,7 @@ def start(
     except BaseException:
         _end(process)
         raise
-    return Started(here, process, log)
+    return LocalServer(here, process, log)
 
 
 def _answering(data: Path | None) -> Address | None:
@@ -148,7 +145,7 @@ def _wait_for_other(data: Path | None, end: float, stop: threading.Event) -> Add
     while time.monotonic() < end:
         if here := _answering(data):
             return here
-        look_at(stop)
+        raise_if_stopped(stop)
         time.sleep(PAUSE_SECONDS)
     return None
 

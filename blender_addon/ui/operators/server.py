@@ -11,24 +11,25 @@ from collections.abc import Callable
 import bpy
 from bpy.props import StringProperty
 
-from .. import runtime
-from ..jobs.desk import Status
-from ..net import local_server
-from ..net.address import DEFAULT, PORT, is_loopback, normalised, port_of
-from ..net.client import Address, Client
-from ..text.words import tr
-from ..trouble import Trouble
+from ... import runtime
+from ...jobs.state import ServerStatus
+from ...net.address import DEFAULT, PORT, is_loopback, normalised, port_of
+from ...net.client import Address, Client
+from ...net.local.program import find_program
+from ...net.local.server import LocalServer, start
+from ...text.words import tr
+from ...trouble import Trouble
 
 Result = set[str]
-# States of the line that may turn into "ready" without anybody's doing.
+# States of the connection that may turn into "ready" without anybody's doing.
 UNDECIDED = ("unknown", "connecting", "starting")
 
 
-def wait_for_line() -> None:
+def wait_for_connection() -> None:
     """For scripts: until it is known whether a server answers. Raises Trouble if none does."""
     runtime.connect()
-    runtime.desk.wait(lambda: runtime.desk.status.state not in UNDECIDED, runtime.tick)
-    status = runtime.desk.status
+    runtime.tasks.wait(lambda: runtime.state.status.state not in UNDECIDED, runtime.tick)
+    status = runtime.state.status
     if status.state != "ready":
         raise Trouble(status.state, status.message, status.fix)
 
@@ -49,14 +50,14 @@ class OnServer:
             said.append(None)
 
         def failed(trouble: Trouble) -> None:
-            runtime.desk.status = Status(trouble.code, trouble.message, trouble.fix, runtime.desk.status.url)
-            runtime.desk.touch()
+            runtime.state.status = ServerStatus(trouble.code, trouble.message, trouble.fix, runtime.state.status.url)
+            runtime.state.touch()
             said.append(trouble)
 
-        runtime.desk.start(work, done, failed)
+        runtime.tasks.start(work, done, failed)
         if self.options.is_invoke:
             return {"FINISHED"}
-        runtime.desk.wait(lambda: bool(said), runtime.tick)
+        runtime.tasks.wait(lambda: bool(said), runtime.tick)
         if said[0] is not None:
             self.report({"ERROR"}, str(said[0]))
             return {"CANCELLED"}
@@ -74,7 +75,7 @@ class REALIFY_OT_check_server(OnServer, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Result:
         try:
-            wait_for_line()
+            wait_for_connection()
         except Trouble as trouble:
             self.report({"ERROR"}, str(trouble))
             return {"CANCELLED"}
@@ -96,19 +97,19 @@ class REALIFY_OT_start_server(OnServer, bpy.types.Operator):
             return {"CANCELLED"}
         port = port_of(plain) if is_loopback(plain) else PORT
 
-        def work(stop: threading.Event) -> local_server.Started:
-            return local_server.start(local_server.find_program(given), folder, seconds, stop, port)
+        def work(stop: threading.Event) -> LocalServer:
+            return start(find_program(given), folder, seconds, stop, port)
 
-        def then(started: local_server.Started) -> None:
-            runtime.started = started if started.process is not None else runtime.started
+        def then(started: LocalServer) -> None:
+            runtime.local_server = started if started.process is not None else runtime.local_server
             if plain != DEFAULT:  # which means the server that runs here, whatever its port
                 chosen.url = started.address.url
             chosen.token = ""  # it is read from the server's own folder
             runtime.connect()
 
         runtime.hold()
-        runtime.desk.status = Status("starting")
-        runtime.desk.touch()
+        runtime.state.status = ServerStatus("starting")
+        runtime.state.touch()
         return self.ask(work, then)
 
 
@@ -120,14 +121,14 @@ class REALIFY_OT_stop_server(OnServer, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("The server was not started by this Blender: stop it where it was started")
-        return runtime.started is not None
+        return runtime.local_server is not None
 
     def execute(self, context: bpy.types.Context) -> Result:
-        server = runtime.started
+        server = runtime.local_server
 
         def then(_: object) -> None:
-            runtime.started = None
-            runtime.link.try_now()
+            runtime.local_server = None
+            runtime.connection.try_now()
 
         return self.ask(lambda stop: server.stop(), then)
 

@@ -1,4 +1,4 @@
-"""The desk, the journal, and what the server tells, in plain Python."""
+"""The tasks, the journal, and what the server tells, in plain Python."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from typing import Any
 import pytest
 
 from blender_addon.jobs import journal, progress
-from blender_addon.jobs.desk import Desk
 from blender_addon.jobs.job import Job
+from blender_addon.jobs.tasks import TaskQueue
 from blender_addon.trouble import Trouble
 
 
-def until(desk: Desk, over: Any) -> None:
+def until(tasks: TaskQueue, over: Any) -> None:
     end = time.monotonic() + 30
     while not over():
         assert time.monotonic() < end
-        desk.poll()
+        tasks.poll()
         time.sleep(0.005)
 
 
 def test_work_is_done_elsewhere_and_its_end_here() -> None:
-    desk, threads = Desk(), []
+    tasks, threads = TaskQueue(), []
 
     def work(stop: threading.Event) -> str:
         threads.append(threading.current_thread())
         return "made"
 
     ends: list[Any] = []
-    desk.start(work, then=lambda made: ends.append((made, threading.current_thread())), failed=ends.append)
-    until(desk, lambda: ends)
+    tasks.start(work, then=lambda made: ends.append((made, threading.current_thread())), failed=ends.append)
+    until(tasks, lambda: ends)
     assert ends == [("made", threading.main_thread())] and threads[0] is not threading.main_thread()
 
 
 def test_trouble_is_told_as_it_is() -> None:
-    desk = Desk()
+    tasks = TaskQueue()
     ends: list[Trouble] = []
 
     def foreseen(stop: threading.Event) -> None:
         raise Trouble("hidden", "It is hidden.", "Show it.")
 
-    desk.start(foreseen, then=lambda _: None, failed=ends.append)
-    until(desk, lambda: ends)
+    tasks.start(foreseen, then=lambda _: None, failed=ends.append)
+    until(tasks, lambda: ends)
     assert ends.pop().as_dict() == {"code": "hidden", "message": "It is hidden.", "fix": "Show it."}
 
 
 def test_what_nobody_foresaw_ends_the_wait_and_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
-    desk = Desk()
+    tasks = TaskQueue()
     ends: list[Trouble] = []
 
     def in_a_thread(stop: threading.Event) -> None:
@@ -62,44 +62,44 @@ def test_what_nobody_foresaw_ends_the_wait_and_shows_its_traceback(capfd: pytest
         yield
         raise KeyError("which")
 
-    desk.start(in_a_thread, then=lambda _: None, failed=ends.append)
-    until(desk, lambda: len(ends) == 1)
-    desk.in_steps(in_steps(), then=lambda _: None, failed=ends.append)
-    until(desk, lambda: len(ends) == 2)
+    tasks.start(in_a_thread, then=lambda _: None, failed=ends.append)
+    until(tasks, lambda: len(ends) == 1)
+    tasks.in_steps(in_steps(), then=lambda _: None, failed=ends.append)
+    until(tasks, lambda: len(ends) == 2)
     assert [trouble.code for trouble in ends] == ["internal"] * 2 and "KeyError: 'what'" in ends[0].message
     shown = capfd.readouterr().err
     assert 'raise KeyError("what")' in shown and 'raise KeyError("which")' in shown
 
 
 def test_nothing_is_heard_of_a_task_that_was_stopped() -> None:
-    desk, heard, may_end = Desk(), [], threading.Event()
-    task = desk.start(lambda stop: may_end.wait(30), then=heard.append, failed=heard.append)
+    tasks, heard, may_end = TaskQueue(), [], threading.Event()
+    task = tasks.start(lambda stop: may_end.wait(30), then=heard.append, failed=heard.append)
     task.stop()
     assert task.stopped.is_set()
     may_end.set()
     after: list[str] = []
-    desk.start(lambda stop: time.sleep(0.1), then=lambda _: after.append("later"), failed=heard.append)
-    until(desk, lambda: after)
+    tasks.start(lambda stop: time.sleep(0.1), then=lambda _: after.append("later"), failed=heard.append)
+    until(tasks, lambda: after)
     assert not heard
 
 
 def test_a_poll_ends_with_its_time_and_goes_on_at_the_next() -> None:
-    desk, done = Desk(), []
+    tasks, done = TaskQueue(), []
 
     def slowly(number: int) -> None:
         time.sleep(0.01)
         done.append(number)
 
     for number in range(20):
-        desk.post(partial(slowly, number))
-    desk.poll(0.05)
+        tasks.post(partial(slowly, number))
+    tasks.poll(0.05)
     assert 0 < len(done) < 20
-    until(desk, lambda: len(done) == 20)
+    until(tasks, lambda: len(done) == 20)
     assert done == list(range(20))
 
 
 def test_steps_let_others_in_between() -> None:
-    desk, order = Desk(), []
+    tasks, order = TaskQueue(), []
 
     def steps(name: str, count: int) -> Generator[None, None, str]:
         for number in range(count):
@@ -108,9 +108,9 @@ def test_steps_let_others_in_between() -> None:
         return name
 
     ends: list[Any] = []
-    desk.in_steps(steps("a", 3), then=ends.append, failed=ends.append)
-    desk.in_steps(steps("b", 2), then=ends.append, failed=ends.append)
-    until(desk, lambda: len(ends) == 2)
+    tasks.in_steps(steps("a", 3), then=ends.append, failed=ends.append)
+    tasks.in_steps(steps("b", 2), then=ends.append, failed=ends.append)
+    until(tasks, lambda: len(ends) == 2)
     assert order == ["a0", "b0", "a1", "b1", "a2"] and ends == ["b", "a"]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blender_addon.net.program import find_program, path_folders, usual_folders
+from blender_addon.net.local.program import find_program, path_folders, usual_folders
 from blender_addon.trouble import Trouble
 from tests.server.running import ROOT
 

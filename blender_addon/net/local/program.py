@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ..trouble import Trouble
+from ...trouble import Trouble
 
 FIX = "Install Realify (pip install \"realify[server]\"), or give its program in the preferences."
 INSIDE = ("", "bin", "Scripts", ".venv/bin", ".venv/Scripts", "venv/bin", "venv/Scripts")  # a checkout, an environment

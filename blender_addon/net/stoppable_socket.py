@@ -21,13 +21,13 @@ PIECE = 2**16  # bytes sent at a time
 NEVER = threading.Event()  # for calls that nobody stops
 
 
-def look_at(stop: threading.Event) -> None:
+def raise_if_stopped(stop: threading.Event) -> None:
     """Raises Trouble stopped."""
     if stop.is_set():
         raise Trouble("stopped", "It was stopped.")
 
 
-class Wire:
+class StoppableSocket:
     """What http.client takes for a socket. Its calls raise TimeoutError after `silence` seconds without a byte, and
     Trouble stopped soon after `stop` is set."""
 
@@ -77,7 +77,7 @@ class Wire:
     def _patiently(self, act: Callable[[], int]) -> int:
         end = time.monotonic() + self.silence
         while True:
-            look_at(self._stop)
+            raise_if_stopped(self._stop)
             try:
                 return act()
             except TimeoutError as error:
@@ -89,11 +89,11 @@ class Wire:
 class _Incoming(io.RawIOBase):
     """The reading side, for a buffer around it."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, channel: StoppableSocket) -> None:
+        self._channel = channel
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:
-        return self._wire.receive(buffer)
+        return self._channel.receive(buffer)

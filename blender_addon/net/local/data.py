@@ -8,10 +8,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..trouble import Trouble
-from .address import normalised, same_place
-from .certificate import pem_fingerprint
-from .client import Address
+from ...trouble import Trouble
+from ..address import normalised, same_place
+from ..certificate import pem_fingerprint
+from ..client import Address
 
 
 def data_folder() -> Path:

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from blender_addon.net.client import Address, Client
-from blender_addon.net.local_server import KEPT_LOGS, Started, find_program, running, start, token_for
+from blender_addon.net.local.data import running, token_for
+from blender_addon.net.local.program import find_program
+from blender_addon.net.local.server import KEPT_LOGS, LocalServer, start
 from blender_addon.trouble import Trouble
 from tests.server.running import PATIENCE, PIPELINE, ROOT, wait_for
 
@@ -39,7 +41,7 @@ def options_for(data: Path) -> list[str]:
     return ["--data", str(data), "--reserve", "0", "--pipeline", PIPELINE, "--warm-prior", ""]
 
 
-def begin(folder: Path, port: int = 0, timeout: float = PATIENCE, *more: str) -> Started:
+def begin(folder: Path, port: int = 0, timeout: float = PATIENCE, *more: str) -> LocalServer:
     """A server on folder/data that logs into folder/logs."""
     return start(REALIFY, folder / "logs", timeout, NEVER, port, [*options_for(folder / "data"), *more])
 
@@ -51,7 +53,7 @@ def trouble(program: Path, folder: Path, timeout: float = PATIENCE, port: int = 
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Started]:
+def started(tmp_path: Path) -> Iterator[LocalServer]:
     server = begin(tmp_path)
     yield server
     server.stop()
@@ -81,7 +83,7 @@ def script(folder: Path, text: str) -> Path:
     return path
 
 
-def test_start_use_stop(started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_use_stop(started: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(started.address)
     assert client.version() and client.queue()["paused"] is False
     assert started.address == running(tmp_path / "data")
@@ -91,7 +93,7 @@ def test_start_use_stop(started: Started, tmp_path: Path, monkeypatch: pytest.Mo
     assert started.address.token not in started.log.read_text(encoding="utf-8"), "a log may be sent to somebody"
 
     again = begin(tmp_path)
-    assert again == Started(started.address), "one runs, so none is started"
+    assert again == LocalServer(started.address), "one runs, so none is started"
     again.stop()
     assert answers(started.address), "it is not this one's to stop"
 
@@ -101,7 +103,7 @@ def test_start_use_stop(started: Started, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_two_at_once_are_one(tmp_path: Path) -> None:
-    found: list[Started] = []
+    found: list[LocalServer] = []
     threads = [threading.Thread(target=lambda: found.append(begin(tmp_path))) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -135,7 +137,7 @@ def test_it_outlives_blender(tmp_path: Path) -> None:
     try:
         assert address.url == blender.stdout.strip()
         assert answers(address), blender.stderr
-        assert begin(tmp_path) == Started(address), "the next Blender finds it"
+        assert begin(tmp_path) == LocalServer(address), "the next Blender finds it"
         assert os.getsid(pid) == pid
     finally:
         os.kill(pid, signal.SIGTERM)

@@ -1,8 +1,8 @@
 """Where threads and Blender meet: threads put what is to be done next into one queue, and the window's own thread
 takes it out, a little at a time. Nothing else crosses.
 
-    desk.start(lambda stop: client.options(), then=show, failed=tell)
-    desk.poll()          # every tenth of a second by a timer; in a background Blender by whoever waits
+    tasks.start(lambda stop: client.options(), then=show, failed=tell)
+    tasks.poll()          # every tenth of a second by a timer; in a background Blender by whoever waits
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..trouble import Trouble
-from .job import Job
 
 T = TypeVar("T")
 POLL_SECONDS = 0.01  # of the window's thread at a time
@@ -29,19 +27,6 @@ def unforeseen(error: Exception) -> Trouble:
     return Trouble("internal", f"{type(error).__name__}: {error}", "The system console tells more.")
 
 
-@dataclass(frozen=True)
-class Status:
-    """How it stands with the server. `state` is "unknown", "connecting", "starting", "ready", or the code of the
-    Trouble that is in the way: "unreachable", "no_token", "bad_token", "other_version", "not_realify", "offline",
-    "unknown_certificate", "bad_address", …"""
-
-    state: str = "unknown"
-    message: str = ""
-    fix: str = ""
-    url: str = ""
-    version: str = ""
-
-
 class Task:
     """Work in a thread of its own; `stop()` asks it to end, and nothing of it is heard any more."""
 
@@ -52,30 +37,17 @@ class Task:
         self.stopped.set()
 
 
-class Desk:
-    """The jobs of the open file, the server's state, and the queue between threads and Blender."""
+class TaskQueue:
+    """The queue between threads and the window's thread, and the threads that are at work."""
 
     def __init__(self) -> None:
-        self.jobs: dict[str, Job] = {}  # by key, oldest first
-        self.unread = 0  # jobs of the file that this version cannot read, and keeps
-        self.status = Status()
-        self.options: dict[str, Any] | None = None  # GET /v1/options
-        self.changes = 0  # grows with all that is to be drawn anew
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._tasks: set[Task] = set()
+        self._running: set[Task] = set()
 
     @property
     def is_busy(self) -> bool:
         """Whether something waits to be done on the window's thread."""
         return not self._inbox.empty()
-
-    def touch(self) -> None:
-        """What is drawn is out of date."""
-        self.changes += 1
-
-    def job_of(self, server_id: str) -> Job | None:
-        """The job that the server calls so."""
-        return next((job for job in self.jobs.values() if job.id == server_id), None)
 
     def post(self, what: Callable[[], None]) -> None:
         """From any thread: `what` is called by `poll`."""
@@ -87,10 +59,10 @@ class Desk:
         """`work` runs in a thread; one of the others follows on the window's. An error that nobody foresaw is a
         Trouble too, "internal"."""
         task = Task()
-        self._tasks.add(task)
+        self._running.add(task)
 
         def finish(what: Callable[[], None]) -> None:
-            self._tasks.discard(task)
+            self._running.discard(task)
             if not task.stopped.is_set():
                 what()
 
@@ -145,6 +117,6 @@ class Desk:
 
     def close(self) -> None:
         """Asks all threads to end; none of them is heard any more."""
-        for task in self._tasks:
+        for task in self._running:
             task.stop()
-        self._tasks.clear()
+        self._running.clear()

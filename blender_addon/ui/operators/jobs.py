@@ -9,13 +9,13 @@ No `from __future__ import annotations` here: Blender reads the properties out o
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from .. import runtime
-from ..jobs.job import BROKEN, OVER, Job
-from ..scene import refusals, subject
-from ..scene.settings import copy_settings, settings_of
-from ..text.words import tr
-from ..trouble import Trouble
-from .server_operators import wait_for_line
+from ... import runtime
+from ...jobs.job import BROKEN, OVER, Job
+from ...scene import refusals, subject
+from ...scene.settings import copy_settings, settings_of
+from ...text.words import tr
+from ...trouble import Trouble
+from .server import wait_for_connection
 
 Result = set[str]
 
@@ -38,10 +38,10 @@ def why_not_run(context: bpy.types.Context) -> str | None:
         return str(trouble)
     if not (given.prompt.strip() or all(first.realify.prompt.strip() for first, *_ in chosen)):
         return tr("Say in a sentence what it is")
-    status = runtime.desk.status
+    status = runtime.state.status
     if status.state != "ready":
         return status.message or tr("No server is connected yet")
-    most = (runtime.desk.options or {}).get("limits", {}).get("prompt_letters", 0)
+    most = (runtime.state.options or {}).get("limits", {}).get("prompt_letters", 0)
     if most and len(given.prompt.strip()) > most:
         return tr("The prompt is longer than {} letters").format(most)
     return None
@@ -54,7 +54,7 @@ class OnJob:
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Does it, and waits for its end if a script asked."""
-        job = runtime.desk.jobs.get(self.key)
+        job = runtime.state.jobs.get(self.key)
         if job is None:
             self.report({"ERROR"}, tr("There is no such job; the list has changed."))
             return {"CANCELLED"}
@@ -97,18 +97,18 @@ class REALIFY_OT_run(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Result:
         """Begins, waits, and imports. Ctrl-C cancels the jobs."""
         try:
-            wait_for_line()
+            wait_for_connection()
         except Trouble as trouble:
             self.report({"ERROR"}, str(trouble))
             return {"CANCELLED"}
         jobs = self._begin(context)
         try:
-            runtime.desk.wait(lambda: all(job.phase in OVER for job in jobs), lambda: runtime.tick(place_all=True))
+            runtime.tasks.wait(lambda: all(job.phase in OVER for job in jobs), lambda: runtime.tick(place_all=True))
         except KeyboardInterrupt:
             for job in jobs:
                 if job.phase not in OVER:
-                    runtime.course.cancel(job)
-            runtime.desk.wait(lambda: all(job.phase in OVER for job in jobs), runtime.tick)
+                    runtime.actions.cancel(job)
+            runtime.tasks.wait(lambda: all(job.phase in OVER for job in jobs), runtime.tick)
             raise
         broken = [job for job in jobs if job.phase in BROKEN]
         for job in broken:
@@ -127,7 +127,7 @@ class REALIFY_OT_run(bpy.types.Operator):
             if not sketch[0].realify.prompt.strip():  # the active one speaks for those without words
                 copy_settings(chosen[0][0].realify, sketch[0].realify)
             try:
-                jobs.append(runtime.course.begin(sketch, context))
+                jobs.append(runtime.flow.begin(sketch, context))
             except Trouble as trouble:
                 self.report({"ERROR"}, f"{sketch[0].name}: {trouble}")
         return jobs
@@ -139,9 +139,9 @@ class REALIFY_OT_cancel(OnJob, bpy.types.Operator):
     bl_description = "Stop this job, on the server too"
 
     def on(self, job: Job, context: bpy.types.Context) -> Result | None:
-        runtime.course.cancel(job)
+        runtime.actions.cancel(job)
         if not self.options.is_invoke:
-            runtime.desk.wait(lambda: job.phase != "cancelling", runtime.tick)
+            runtime.tasks.wait(lambda: job.phase != "cancelling", runtime.tick)
         return None
 
 
@@ -151,7 +151,7 @@ class REALIFY_OT_retry(OnJob, bpy.types.Operator):
     bl_description = "Go on from where it broke; the server goes on from its last checkpoint"
 
     def on(self, job: Job, context: bpy.types.Context) -> Result | None:
-        runtime.course.retry(job)
+        runtime.actions.retry(job)
         return None
 
 
@@ -162,12 +162,12 @@ class REALIFY_OT_import_result(OnJob, bpy.types.Operator):
 
     def on(self, job: Job, context: bpy.types.Context) -> Result | None:
         if job.phase == "done":
-            runtime.course.fetch_again(job)
+            runtime.flow.fetch_again(job)
         elif job.phase != "ready":
             raise Trouble("not_done", f"{job.name} is not done.", "Wait for it.")
         if self.options.is_invoke and job.phase != "ready":
             return None  # the timer places it
-        runtime.desk.wait(lambda: job.phase not in ("fetching", "ready"), lambda: runtime.tick(place_all=True))
+        runtime.tasks.wait(lambda: job.phase not in ("fetching", "ready"), lambda: runtime.tick(place_all=True))
         if job.phase != "done":
             raise Trouble("not_imported", _words(job))
         return None
@@ -179,7 +179,7 @@ class REALIFY_OT_remove(OnJob, bpy.types.Operator):
     bl_description = "Take this job off the list, with its files here and on the server. What was imported stays"
 
     def on(self, job: Job, context: bpy.types.Context) -> Result | None:
-        runtime.course.remove(job)
+        runtime.actions.remove(job)
         return None
 
 

@@ -1,5 +1,5 @@
-"""The line to the server: one thread that shakes hands, asks how the jobs stand, and then listens to what happens;
-when the line breaks it starts again from the top, so that nothing that happened meanwhile is missed."""
+"""The connection to the server: one thread that shakes hands, asks how the jobs stand, and then listens to what
+happens; when it breaks it starts again from the top, so that nothing that happened meanwhile is missed."""
 
 from __future__ import annotations
 
@@ -11,31 +11,34 @@ from typing import Any
 from ..net.address import DEFAULT, is_loopback, normalised
 from ..net.client import Address, Client
 from ..net.events import stream
-from ..net.local_server import running, token_for
+from ..net.local.data import running, token_for
 from ..trouble import Trouble
-from .desk import Desk, Status, Task, unforeseen
+from .state import ServerStatus, SessionState
+from .tasks import Task, TaskQueue, unforeseen
 
-WAIT_SECONDS = 10.0  # for a line that is broken or was never there
+WAIT_SECONDS = 10.0  # for a connection that is broken or was never there
 PAUSES = (0.5, 1.0, 2.0, 5.0)  # seconds before the next try
 
 
-class Link:
+class Connection:
     """`on_job` gets a job as the server has it, `on_event` an event, `on_lost` the id of one that it does not know;
     all of them on the window's thread."""
 
     def __init__(
         self,
-        desk: Desk,
+        state: SessionState,
+        tasks: TaskQueue,
         on_job: Callable[[dict[str, Any]], None],
         on_event: Callable[[dict[str, Any]], None],
         on_lost: Callable[[str], None],
     ) -> None:
-        self._desk, self._on_job, self._on_event, self._on_lost = desk, on_job, on_event, on_lost
+        self._state, self._tasks = state, tasks
+        self._on_job, self._on_event, self._on_lost = on_job, on_event, on_lost
         self._task: Task | None = None
         self._again = threading.Event()
         self._tries = 0  # in a row that failed
         self.client: Client | None = None  # set while the server is known to answer
-        self.follow: frozenset[str] = frozenset()  # ids that are asked for when the line stands
+        self.follow: frozenset[str] = frozenset()  # ids that are asked for when it stands
 
     @property
     def is_open(self) -> bool:
@@ -43,24 +46,24 @@ class Link:
         return self._task is not None
 
     def open(self, url: str, token: str, fingerprint: str, timeout: float, online: bool) -> None:
-        """Connects, and stays connected until `close`; a line that was open is closed before."""
+        """Connects, and stays connected until `close`; one that was open is closed before."""
         self.close()
-        self._desk.status = Status("connecting", url=url)
-        self._desk.touch()
+        self._state.status = ServerStatus("connecting", url=url)
+        self._state.touch()
         self._again = threading.Event()
         again = self._again
 
         def work(stop: threading.Event) -> None:
             self._keep_connected(lambda: _client(url, token, fingerprint, timeout, online), stop, again)
 
-        self._task = self._desk.start(work, then=lambda _: None, failed=self._broken)
+        self._task = self._tasks.start(work, then=lambda _: None, failed=self._broken)
 
     def wait_for_client(self, stop: threading.Event) -> Client:
-        """For threads: the client, once the line stands. Raises Trouble "unreachable" after a while."""
+        """For threads: the client, once it stands. Raises Trouble "unreachable" after a while."""
         end = time.monotonic() + WAIT_SECONDS
         while (client := self.client) is None:
             if stop.wait(0.05) or time.monotonic() > end:
-                fix = self._desk.status.fix or "Start or connect a server."
+                fix = self._state.status.fix or "Start or connect a server."
                 raise Trouble("unreachable", "No server answers.", f"{fix} Then Retry: nothing is lost.")
         return client
 
@@ -69,7 +72,7 @@ class Link:
         self._again.set()
 
     def close(self) -> None:
-        """Ends the line; what it still has to say is not heard."""
+        """Ends it; what it still has to say is not heard."""
         if self._task is not None:
             self._task.stop()
             self._again.set()
@@ -96,7 +99,7 @@ class Link:
                 self._tell(stop, lambda event=message.data: self._on_event(event))
                 continue
             is_ready, reason = client.ready()
-            status = Status("ready", "" if is_ready else reason, "", client.address.url, about["version"])
+            status = ServerStatus("ready", "" if is_ready else reason, "", client.address.url, about["version"])
             if not stands:  # what is asked from here on leaves no gap before the stream's first event
                 known = {server_id: self._ask(client, server_id) for server_id in self.follow}
                 self._tell(stop, lambda status=status, known=known: self._stands(client, status, options, known))
@@ -114,29 +117,29 @@ class Link:
             raise
 
     def _tell(self, stop: threading.Event, what: Callable[[], None]) -> None:
-        self._desk.post(lambda: None if stop.is_set() else what())
+        self._tasks.post(lambda: None if stop.is_set() else what())
 
     # On the window's thread
 
     def _stands(
-        self, client: Client, status: Status, options: dict[str, Any], known: dict[str, dict[str, Any] | None]
+        self, client: Client, status: ServerStatus, options: dict[str, Any], known: dict[str, dict[str, Any] | None]
     ) -> None:
-        self.client, self._desk.status, self._desk.options = client, status, options
+        self.client, self._state.status, self._state.options = client, status, options
         for server_id, job in known.items():
             if job is None:
                 self._on_lost(server_id)
             else:
                 self._on_job(job)
-        self._desk.touch()
+        self._state.touch()
 
-    def _say(self, status: Status) -> None:
-        if self._desk.status != status:
-            self._desk.status = status
-            self._desk.touch()
+    def _say(self, status: ServerStatus) -> None:
+        if self._state.status != status:
+            self._state.status = status
+            self._state.touch()
 
     def _broken(self, trouble: Trouble) -> None:
         self.client = None
-        self._say(Status(trouble.code, trouble.message, trouble.fix, self._desk.status.url))
+        self._say(ServerStatus(trouble.code, trouble.message, trouble.fix, self._state.status.url))
 
 
 def _client(url: str, token: str, fingerprint: str, timeout: float, online: bool) -> Client:

@@ -13,7 +13,7 @@ import platformdirs.unix
 import pytest
 
 from blender_addon.net.client import Address
-from blender_addon.net.local_data import data_folder, running, token_for, user_data
+from blender_addon.net.local.data import data_folder, running, token_for, user_data
 from server.folders import Folders, default_data
 from server.network.instance import tell_address
 from server.safety.tls import ensure_certificate
@@ -56,11 +56,11 @@ def test_a_server_that_runs(tmp_path: Path) -> None:
     folders = serving(tmp_path, "http://127.0.0.1:8760")
     token = folders.token.read_text(encoding="ascii").strip()
     assert running(tmp_path) == Address("http://127.0.0.1:8760", token)
-    made = ensure_certificate(folders.tls, [])
+    own = ensure_certificate(folders.tls, [])
     assert running(tmp_path) == Address("http://127.0.0.1:8760", token)
     tell_address(folders, "https://[::1]:9000")
-    assert running(tmp_path) == Address("https://[::1]:9000", token, made.fingerprint)
-    made.cert.write_text("nonsense")
+    assert running(tmp_path) == Address("https://[::1]:9000", token, own.fingerprint)
+    own.cert.write_text("nonsense")
     assert running(tmp_path) == Address("https://[::1]:9000", token)
     folders.token.unlink()
     assert running(tmp_path) == Address("https://[::1]:9000", "")

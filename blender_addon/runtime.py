@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bpy
 
@@ -18,11 +18,9 @@ from .jobs.connection import Connection
 from .jobs.job import OVER, Job
 from .jobs.state import ServerStatus, SessionState
 from .jobs.tasks import TaskQueue, unforeseen
+from .net.local.server import LocalServer
 from .scene import result
 from .trouble import Trouble
-
-if TYPE_CHECKING:
-    from .net.local.server import LocalServer
 
 TICK_SECONDS = 0.1
 REST_SECONDS = 0.5  # where there is nothing to wait for

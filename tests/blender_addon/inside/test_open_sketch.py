@@ -91,7 +91,7 @@ def test_bad_files_are_told(name: str, addon: ModuleType, runtime: ModuleType, t
 
 
 def test_a_drop_is_offered_for_each_kind(addon: ModuleType) -> None:
-    handler = results.part("ui.open_sketch").REALIFY_FH_sketch
+    handler = results.part("ui.operators.open_sketch").REALIFY_FH_sketch
     assert handler.is_registered and handler.bl_import_operator == "realify.open_sketch"
     assert set(handler.bl_file_extensions.split(";")) == set(WRITERS)
     assert not handler.poll_drop(bpy.context)  # there is no 3D View under the mouse here

@@ -20,7 +20,7 @@ import pytest
 from tests.blender_addon.inside.conftest import PACKAGE, ROOT, Server
 
 NOW = 1_700_000_000.0
-UI = sorted((ROOT / "blender_addon" / "ui").glob("*.py"))
+UI = sorted((ROOT / "blender_addon" / "ui").rglob("*.py"))
 STATES = ("unknown", "connecting", "starting", "ready", "unreachable", "no_token", "bad_token", "other_version",
           "not_realify", "offline", "unknown_certificate", "bad_address", "no_program", "port_in_use", "start_failed",
           "internal")  # fmt: skip
@@ -135,7 +135,7 @@ def test_a_job_that_can_be_removed_is_removed(ui: Any, new_job: Any, runtime: Mo
             assert job.key not in runtime.state.jobs
         else:
             with pytest.raises(trouble):
-                runtime.flow.remove(job)
+                runtime.actions.remove(job)
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,11 @@ from tests.blender_addon.inside.test_lasting import SLOW
 from tests.blender_addon.inside.test_run import ECHO, begin, server_job
 
 
-def test_progress_is_heard_step_by_step(server: Server, use: Any, runtime: ModuleType, wait: Any) -> None:
-    use(server)
-    job = begin(runtime, sketches.wedge(), "a wedge steps=40 pause=.05 warn=odd")
+def test_progress_is_heard_step_by_step(
+    server: Server, use: Any, runtime: ModuleType, wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     phases, stages, steps, left = [], [], set(), []
+    use(server)
 
     def look() -> bool:
         phases.append(job.phase)
@@ -28,6 +29,12 @@ def test_progress_is_heard_step_by_step(server: Server, use: Any, runtime: Modul
         left.append(job.seconds_left)
         return job.phase == "done"
 
+    def heard(event: dict[str, Any], hear: Any = runtime.flow.heard) -> None:
+        hear(event)
+        look()
+
+    monkeypatch.setattr(runtime.flow, "heard", heard)
+    job = begin(runtime, sketches.wedge(), "a wedge steps=40 pause=.05 warn=odd")
     wait(look, "result")
     order = [phase for phase in ("preparing", "sending", "running", "fetching", "done") if phase in phases]
     assert {"preparing", "running", "fetching", "done"} <= set(order)
@@ -49,10 +56,9 @@ def test_a_cancel_reaches_the_server(server: Server, use: Any, runtime: ModuleTy
 def test_a_cancel_before_anything_was_sent(server: Server, use: Any, runtime: ModuleType, wait: Any) -> None:
     use(server)
     job = begin(runtime, sketches.wedge(), "a wedge")
-    wait(lambda: runtime.flow.work._at_work, "child")
+    task = wait(lambda: runtime.flow.work._at_work.get(job.key), "child")
     bpy.ops.realify.cancel(key=job.key)
-    for _ in range(20):
-        wait(lambda: True, "turn")
+    wait(lambda: task not in runtime.tasks._running, "end of its thread")
     assert job.phase == "cancelled" and job.id is None
 
 

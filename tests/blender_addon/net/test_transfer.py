@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
+from blender_addon.net import stoppable_socket
 from blender_addon.net.client import Address, Client
 from blender_addon.trouble import Trouble
+from tests.blender_addon.net.clock import LeapingClock
 from tests.blender_addon.net.raw_server import Answer, raw_server, said, text, then_reset, then_silence, whole
 from tests.server.running import PATIENCE, ROOT
 
@@ -21,7 +23,6 @@ UNKNOWN = said("404 Not Found", code="unknown_sketch", message="No such sketch."
 TAKEN = said("201 Created", sha256="0" * 64)
 FILE = "/v1/jobs/x/artefacts/result.glb"
 CONTENT = os.urandom(300_000)
-LATE = 5.0  # seconds: what is stopped ends long before
 
 # A child whose files may be no longer than 100 kB, as on a disk that fills up while it writes.
 FULL_DISK = """
@@ -37,28 +38,24 @@ except Trouble as trouble:
 """
 
 
-def client(url: str, timeout: float = 10.0) -> Client:
-    return Client(Address(url, "t" * 32), timeout)
+def client(url: str) -> Client:
+    return Client(Address(url, "t" * 32))
 
 
-def stopping(call: str, url: str, path: Path, after: float = 0.3) -> float:
-    """Seconds from the stop to the Trouble."""
-    stop, set_at = threading.Event(), [0.0]
+def stopped(call: str, path: Path, said_before: bytes, *before: Answer) -> None:
+    """A call that is told to stop once the server has its request, has said this, and says no more."""
+    stop = threading.Event()
 
-    def now() -> None:
-        set_at[0] = time.monotonic()
+    def answer(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(said_before)
         stop.set()
 
-    timer = threading.Timer(after, now)
-    timer.start()
-    with pytest.raises(Trouble) as told:
+    with raw_server(*before, answer) as raw, pytest.raises(Trouble) as told:
         if call == "upload":
-            client(url).upload(path, "sketch.glb", stop=stop)
+            client(raw.url).upload(path, "sketch.glb", stop=stop)
         else:
-            client(url).download(FILE, path, stop=stop)
+            client(raw.url).download(FILE, path, stop=stop)
     assert told.value.code == "stopped"
-    timer.join()
-    return time.monotonic() - set_at[0]
 
 
 def large_file(folder: Path, size: int = 64 * 2**20) -> Path:
@@ -88,15 +85,13 @@ def test_a_file_arrives_as_it_is(tmp_path: Path) -> None:
 
 
 def test_stop_while_the_server_does_not_read(tmp_path: Path) -> None:
-    with raw_server(UNKNOWN, then_silence(b"")) as raw:
-        assert stopping("upload", raw.url, large_file(tmp_path)) < LATE
+    stopped("upload", large_file(tmp_path), b"", UNKNOWN)
 
 
 def test_stop_while_the_server_looks_at_the_sketch(tmp_path: Path) -> None:
     path = tmp_path / "sketch.glb"
     path.write_bytes(CONTENT)
-    with raw_server(UNKNOWN, then_silence(b"")) as raw:
-        assert stopping("upload", raw.url, path) < LATE
+    stopped("upload", path, b"", UNKNOWN)
 
 
 def test_stop_before_anything_was_sent(tmp_path: Path) -> None:
@@ -110,23 +105,23 @@ def test_stop_before_anything_was_sent(tmp_path: Path) -> None:
 def test_stop_in_a_download(tmp_path: Path) -> None:
     file = tmp_path / "result.glb"
     file.write_bytes(b"before")
-    answer = then_silence(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + CONTENT[:1000])
-    with raw_server(answer) as raw:
-        assert stopping("download", raw.url, file) < LATE
+    stopped("download", file, b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + CONTENT[:1000])
     assert [each.name for each in tmp_path.iterdir()] == ["result.glb"] and file.read_bytes() == b"before"
 
 
-def test_a_server_that_looks_for_longer_than_the_timeout(tmp_path: Path) -> None:
+def test_a_server_that_looks_for_longer_than_the_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large sketch is parsed before it is answered."""
-    path = tmp_path / "sketch.glb"
+    path, clock = tmp_path / "sketch.glb", LeapingClock()
+    monkeypatch.setattr(stoppable_socket, "time", clock)
     path.write_bytes(CONTENT[:1000])
 
     def late(connection, head: bytes) -> None:
-        time.sleep(1.0)
+        clock.leap()
+        assert clock.leapt.wait(PATIENCE)
         TAKEN(connection, head)
 
     with raw_server(UNKNOWN, late) as raw:
-        assert client(raw.url, timeout=0.4).upload(path, "sketch.glb")["sha256"] == "0" * 64
+        assert client(raw.url).upload(path, "sketch.glb")["sha256"] == "0" * 64
 
 
 def test_an_upload_that_breaks_off(tmp_path: Path) -> None:

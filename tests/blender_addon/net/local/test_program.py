@@ -24,7 +24,7 @@ def program(path: Path) -> Path:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home and an empty PATH, on a system that has no program of its own."""
-    monkeypatch.setattr("blender_addon.net.program.UNIX", ("~/.local/bin", "~/.pyenv/shims"))
+    monkeypatch.setattr("blender_addon.net.local.program.UNIX", ("~/.local/bin", "~/.pyenv/shims"))
     for variable in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(variable, str(tmp_path))
     for variable in ("PATH", "UV_TOOL_BIN_DIR", "PIPX_BIN_DIR", "XDG_BIN_HOME"):

@@ -9,8 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from blender_addon.net.local.data import running, token_for
 from blender_addon.net.local.program import find_program
 from blender_addon.net.local.server import KEPT_LOGS, LocalServer, start
 from blender_addon.trouble import Trouble
+from tests.blender_addon.net.clock import LeapingClock
 from tests.server.running import PATIENCE, PIPELINE, ROOT, wait_for
 
 NEVER = threading.Event()
@@ -29,7 +29,7 @@ REALIFY = find_program(str(Path(sys.executable).parent))
 SHORT_BLENDER = """
 import sys, threading
 from pathlib import Path
-from blender_addon.net.local_server import start
+from blender_addon.net.local.server import start
 program, log, *options = sys.argv[1:]
 print(start(Path(program), Path(log), 60, threading.Event(), port=0, options=options).address.url)
 """
@@ -73,6 +73,16 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def once_it_runs(pid: Path, then: Callable[[], object]) -> None:
+    """In a thread: waits until a program has written its number down."""
+
+    def work() -> None:
+        wait_for(lambda: pid.is_file() and pid.read_text().endswith("\n"), "a program that runs")
+        then()
+
+    threading.Thread(target=work, daemon=True).start()
 
 
 def script(folder: Path, text: str) -> Path:
@@ -208,10 +218,13 @@ def test_a_program_that_ends_at_once(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_program_that_never_answers(tmp_path: Path) -> None:
-    program = script(tmp_path, f"echo $$ > '{tmp_path}/pid'; echo 'loading'; exec sleep 600")
-    told = trouble(program, tmp_path, 1.5)
-    assert told.code == "start_failed" and "1.5 s" in told.message and "loading" in told.message
+def test_a_program_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = LeapingClock()
+    monkeypatch.setattr("blender_addon.net.local.server.time", clock)
+    program = script(tmp_path, f"echo 'loading'; echo $$ > '{tmp_path}/pid'; exec sleep 600")
+    once_it_runs(tmp_path / "pid", clock.leap)
+    told = trouble(program, tmp_path, 60)
+    assert told.code == "start_failed" and "60 s" in told.message and "loading" in told.message
     assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
@@ -241,12 +254,10 @@ def test_a_program_that_is_none(tmp_path: Path) -> None:
 @posix
 def test_stop_while_it_starts(tmp_path: Path) -> None:
     program, stop = script(tmp_path, f"echo $$ > '{tmp_path}/pid'; exec sleep 600"), threading.Event()
-    timer = threading.Timer(0.5, stop.set)
-    timer.start()
-    began = time.monotonic()
+    once_it_runs(tmp_path / "pid", stop.set)
     with pytest.raises(Trouble) as told:
         start(program, tmp_path / "logs", PATIENCE, stop, 0, options_for(tmp_path / "data"))
-    assert told.value.code == "stopped" and time.monotonic() - began < 10
+    assert told.value.code == "stopped"
     assert not is_alive(int((tmp_path / "pid").read_text()))
 
 

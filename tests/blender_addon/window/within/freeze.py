@@ -50,7 +50,7 @@ def wrap(stage: Any) -> None:
     """All that Blender calls in its own thread."""
     runtime = stage.module("runtime")
     stage.watch.watch(runtime, "tick", "tick")
-    for part in ("ui.operators", "ui.panel"):
+    for part in ("ui.operators.jobs", "ui.panel"):
         for each in stage.module(part).CLASSES:
             for name in ("draw", "draw_header", "invoke", "execute"):
                 if name in vars(each):

@@ -10,15 +10,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import torch
 
 from benchmarks.yardstick import markdown, yardstick_ms
 from distill.card import PriorDefaults
-from distill.images.picture import LatentPicture, random_x
-from distill.images.run import PictureRun
+from distill.images.picture import LatentPicture, PromptedPicture, random_x
 from distill.load import load_prior
 from distill.precision import choose_dtype
 from distill.prior import Prior, predict_together
@@ -26,6 +25,7 @@ from distill.priors.options import OptionError, PriorOptions
 from distill.prompts import build_prompts, embed_pairs
 from distill.rules.registry import plan_picture
 from distill.rules.rule import PromptBatch
+from distill.rules.stage import StageRun
 
 WARM_UP = 3
 BATCHES = (1, 8)
@@ -73,7 +73,7 @@ def step_row(prior: Prior, rule: str, pictures: int, count: int) -> list[str]:
     steps, predictions = [], []
     start = clock()
 
-    def after_step(run: PictureRun, size: float) -> None:
+    def after_step(size: float) -> None:
         nonlocal start
         steps.append(clock() - start)
         x_t = picture.x().detach()
@@ -83,10 +83,8 @@ def step_row(prior: Prior, rule: str, pictures: int, count: int) -> list[str]:
         predictions.append(clock() - start)
         start = clock()
 
-    plan = plan_picture(rule, 5 * (WARM_UP + count), PriorDefaults())[-1:]
-    run = PictureRun(picture, prior, prompts, plan, 0.01, generator)
-    run.total = WARM_UP + count
-    run.run(after_step)
+    plan = replace(plan_picture(rule, 100, PriorDefaults())[-1], steps=WARM_UP + count)
+    StageRun(plan, PromptedPicture(picture, prompts, 0.01), prior, generator).run(after_step)
     steps, predictions = steps[WARM_UP:], predictions[WARM_UP:]
     ratio = median(step / alone for step, alone in zip(steps, predictions, strict=True))
     dtype = str(prior.dtype).removeprefix("torch.")

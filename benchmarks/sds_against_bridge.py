@@ -30,10 +30,12 @@ from benchmarks.yardstick import markdown, yardstick_ms
 from distill.load import EMBEDDED, load_prior
 from distill.prior import Prior
 from distill.prompts import PromptTable
+from distill.rules.stage import stage_runs
 from realify.result.render_views import BACKGROUND, draw_sketch
 from realify.settings import Settings, apply, preset, to_dict
+from realify.stages.plan import plan_stages
 from realify.stages.random_views import Shot, photograph, sample_shots
-from realify.stages.stage import StageRun, plan_stages
+from realify.stages.rendered_body import RenderedBody
 from sdf_fit.body.body import Body
 from sdf_fit.body.targets import Targets, silhouette_targets
 from sdf_fit.cameras import View, distance_for_fill
@@ -124,10 +126,9 @@ def distil(name: str, body: Body, targets: Targets, prior: Prior, settings: Sett
     """Both stages on a body, as a job runs them."""
     prompts, renderer = PromptTable(prior, PROMPTS[name]), NumbaRasterizer(settings.threads)
     generator = torch.Generator().manual_seed(settings.seed)
-    for plan in plan_stages(settings, prior.card.defaults):
-        if plan.steps:
-            stage = StageRun(plan, body, prior, prompts, targets, renderer, settings, generator)
-            stage.run(lambda loss: None)
+    rendered = RenderedBody(body, prior, prompts, targets, renderer, settings)
+    for stage in stage_runs(plan_stages(settings, prior.card.defaults), rendered, prior, generator):
+        stage.run(lambda loss: None)
 
 
 @torch.no_grad()

@@ -22,8 +22,10 @@ from benchmarks.yardstick import markdown, yardstick_ms
 from distill.load import load_prior
 from distill.prior import Prior, predict_together
 from distill.prompts import PromptTable
+from distill.rules.stage import StagePlan, StageRun
 from realify.settings import Settings, preset
-from realify.stages.stage import StagePlan, StageRun, plan_stages
+from realify.stages.plan import plan_stages
+from realify.stages.rendered_body import RenderedBody
 from sdf_fit.body.body import Body
 from sdf_fit.body.targets import Targets, silhouette_targets
 from sdf_fit.render.numba import NumbaRasterizer
@@ -45,9 +47,9 @@ PARTS: tuple[Part, ...] = (
     ("- antialias", "render/antialias.py", "antialias"),
     ("what the prior wants to see", "realify/stages/control_images.py", "control_pictures"),
     ("random shots", "realify/stages/random_views.py", "sample_shots"),
-    ("colour terms", "realify/stages/stage.py", "_color_terms"),
+    ("colour terms", "realify/stages/rendered_body.py", "_color_terms"),
     ("extract the surface, with normals", "sdf_fit/body/body.py", "surface"),
-    ("terms of the shape", "realify/stages/stage.py", "_regulariser"),
+    ("terms of the shape", "realify/stages/rendered_body.py", "_regulariser"),
     ("- silhouettes", "sdf_fit/body/losses.py", "silhouette_loss"),
     ("- distance field", "sdf_fit/body/losses.py", "sdf_terms"),
     ("- normals", "sdf_fit/body/losses.py", "normal_consistency"),
@@ -75,17 +77,9 @@ class Bench:
 
     def stage(self, plan: StagePlan) -> StageRun:
         """The stage at its beginning, with a copy of the body."""
-        generator = torch.Generator().manual_seed(self.settings.seed)
-        return StageRun(
-            plan,
-            deepcopy(self.body),
-            self.prior,
-            self.prompts,
-            self.targets,
-            NumbaRasterizer(),
-            self.settings,
-            generator,
-        )
+        generator, body = torch.Generator().manual_seed(self.settings.seed), deepcopy(self.body)
+        rendered = RenderedBody(body, self.prior, self.prompts, self.targets, NumbaRasterizer(), self.settings)
+        return StageRun(plan, rendered, self.prior, generator)
 
     def forward_ms(self) -> float:
         """The prior alone, for one step's views under two prompts."""

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from distill.images.picture import LatentPicture, random_x
-from distill.images.run import PictureRun
+from distill.images.picture import LatentPicture, PromptedPicture, random_x
 from distill.load import load_prior
 from distill.prompts import build_prompts, embed_pairs
 from distill.rules.registry import RULES, plan_picture
+from distill.rules.stage import stage_runs
 
 
 def main() -> None:
@@ -35,9 +35,8 @@ def main() -> None:
     plans = plan_picture(args.rule, args.steps or defaults.picture_steps, defaults)
     generator = torch.Generator().manual_seed(args.seed)
     picture = LatentPicture(prior, random_x(prior, args.count, generator))
-    PictureRun(picture, prior, prompts, plans, defaults.picture_lr, generator).run(
-        lambda run, size: print(f"\r{run.step}/{run.total} {run.plan.name}", end="", flush=True)
-    )
+    for stage in stage_runs(plans, PromptedPicture(picture, prompts, defaults.picture_lr), prior, generator):
+        stage.run(lambda size, at=stage: print(f"\r{at.name} {at.step}/{at.plan.steps}", end="", flush=True))
     row = torch.cat(list(picture.images()), dim=1)
     args.picture.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray((row * 255).round().to(torch.uint8).cpu().numpy()).save(args.picture)

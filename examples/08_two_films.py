@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 from distill.images.overlay import BRIGHTNESS, TURNS, RotatedOverlays, random_films
-from distill.images.run import PictureRun
+from distill.images.picture import PromptedPicture
 from distill.load import load_prior
 from distill.prompts import build_prompts, embed_pairs
 from distill.rules.registry import plan_picture
+from distill.rules.stage import stage_runs
 
 
 def save(pixels: torch.Tensor, path: Path) -> None:
@@ -39,7 +40,8 @@ def main() -> None:
     plans = plan_picture(args.rule, args.steps or defaults.picture_steps, defaults)
     generator = torch.Generator().manual_seed(0)
     films = RotatedOverlays(prior, *random_films(prior.card.resolution, generator), args.brightness)
-    PictureRun(films, prior, prompts, plans, defaults.picture_lr, generator).run(lambda run, size: None)
+    for stage in stage_runs(plans, PromptedPicture(films, prompts, defaults.picture_lr), prior, generator):
+        stage.run(lambda size: None)
 
     args.folder.mkdir(parents=True, exist_ok=True)
     save(films.base, args.folder / "base.png")

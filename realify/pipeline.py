@@ -12,7 +12,6 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -23,9 +22,10 @@ from distill.precision import choose_device
 from distill.prior import Prior
 from distill.priors.options import Attention, PriorOptions, try_options
 from distill.prompts import PromptTable
-from distill.rules.stage_plan import StagePlan
+from distill.rules.stage import StagePlan, stage_runs
 from realify.job.checkpoint import discard_checkpoint, load_checkpoint
-from realify.job.events import Advice, Event
+from realify.job.events import STAGES, Advice, Event, Stage
+from realify.job.previews import write_preview
 from realify.job.run_folder import RESULT, SHEET, TURNTABLE
 from realify.job.watch import Watch
 from realify.result.bake import bake
@@ -35,8 +35,9 @@ from realify.result.remesh import clean_body
 from realify.result.turntable import write_turntable
 from realify.result.unwrap import unwrap
 from realify.settings import Settings
+from realify.stages.plan import plan_stages
 from realify.stages.random_views import count_pictures
-from realify.stages.stage import StageRun, plan_stages
+from realify.stages.rendered_body import RenderedBody
 from realify.stages.synchronised import SamplePlan, SampleRun, plan_sample
 from sdf_fit.body.body import Body
 from sdf_fit.body.targets import silhouette_targets
@@ -85,7 +86,7 @@ def run(
     *,
     name: str | None = None,
     load: PriorLoader = load_prior,
-    on_checkpoint: Callable[[], None] | None = None,
+    on_checkpoint: Callable[[], None] = lambda: None,
     keep_checkpoint: bool = False,
 ) -> Result:
     """The whole job in its run folder, going on from the folder's checkpoint if there is one.
@@ -98,18 +99,19 @@ def run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = load_checkpoint(folder)
-    tools = _tools(settings, Watch(settings, folder, on_event, should_stop, on_checkpoint))
+    watch = Watch(folder, _expected(settings), settings.checkpoint, on_event, should_stop, on_checkpoint)
+    tools = _tools(settings, watch)
     sketch = _read(sketch_file, tools)
     sketch = replace(sketch, name=name or sketch.name)
     # before the fit, so that a missing prior, or a prompt or settings it cannot use, is known at once
     prior = _load_prior(load, tools)
-    plans = _plan(prior, tools)
+    plans, sample = _plan(prior, tools)
     prompts = PromptTable(prior, prompt)
     tools.watch.warn(*sketch.warnings, *prompts.warnings)
     tools.watch.follow(prior.notes)
 
     body = _restore(checkpoint, tools) if checkpoint else _fit(sketch, tools)
-    _distil(sketch, body, plans, prior, prompts, checkpoint, tools)
+    _distil(sketch, body, plans, sample, prior, prompts, checkpoint, tools)
     result = _finish(sketch, body, prompt, tools)
     if not keep_checkpoint:
         discard_checkpoint(folder)
@@ -124,10 +126,17 @@ def fit(
     should_stop: Callable[[], bool],
 ) -> None:
     """Only the fit: a closed body in the sketch's colours and place, as a GLB (or what `out` ends in)."""
-    tools = _tools(settings, Watch(settings, out.parent, on_event, should_stop))
+    tools = _tools(settings, Watch(out.parent, _expected(settings), settings.checkpoint, on_event, should_stop))
     sketch = _read(sketch_file, tools)
     tools.watch.warn(*sketch.warnings)
     write_body(out, _fit(sketch, tools).mesh(), sketch.world_from_work)
+
+
+def _expected(settings: Settings) -> list[Stage]:
+    """The job's stages; how long sampling is may be left to the prior."""
+    steps = {"read": 1, "fit": settings.fit.steps, "stage1": settings.stage1.steps, "stage2": settings.stage2.steps}
+    steps |= {"sample": 0, "bake": 2, "export": 2}
+    return [Stage(name, steps[name], seconds) for name, seconds in STAGES.items()]
 
 
 def _tools(settings: Settings, watch: Watch) -> Tools:
@@ -185,39 +194,41 @@ def _restore(checkpoint: dict[str, Any], tools: Tools) -> Body:
     return Body.from_state(checkpoint["body"], tools.extractor, tools.device)
 
 
-def _plan(prior: Prior, tools: Tools) -> tuple[StagePlan | SamplePlan, ...]:
-    """The two stages of distillation and, where it has steps, sampling."""
+def _plan(prior: Prior, tools: Tools) -> tuple[tuple[StagePlan, StagePlan], SamplePlan]:
+    """The two stages of distillation, and sampling, which may have no steps."""
     sample = plan_sample(tools.settings, prior)
-    tools.watch.expect(sample.name, sample.steps, sample.effort)
-    return (*plan_stages(tools.settings, prior.card.defaults), *([sample] if sample.steps else []))
+    tools.watch.expect(Stage(sample.name, sample.steps, STAGES[sample.name] * sample.effort))
+    return plan_stages(tools.settings, prior.card.defaults), sample
 
 
 def _distil(
     sketch: Sketch,
     body: Body,
-    plans: tuple[StagePlan | SamplePlan, ...],
+    plans: tuple[StagePlan, StagePlan],
+    sample: SamplePlan,
     prior: Prior,
     prompts: PromptTable,
     checkpoint: dict[str, Any] | None,
     tools: Tools,
 ) -> None:
     """The stages that the prior takes part in, from the checkpoint's place on."""
-    silhouettes = silhouette_targets(sketch.mesh, sketch.stroke_width, tools.renderer, tools.device)
-    generator = torch.Generator().manual_seed(tools.settings.seed)
-    reached = [plan.name for plan in plans].index(checkpoint["stage"]) if checkpoint else 0
-    learnt: object = None  # by the rule of the stage before
-    for plan in plans[reached:]:
-        if isinstance(plan, SamplePlan):
-            stage = SampleRun(plan, body, prior, prompts, tools.renderer, tools.settings, generator)
-        else:
-            stage = StageRun(plan, body, prior, prompts, silhouettes, tools.renderer, tools.settings, generator, learnt)
-        if checkpoint and plan.name == checkpoint["stage"]:
+    settings, renderer = tools.settings, tools.renderer
+    generator = torch.Generator().manual_seed(settings.seed)
+    sampling = checkpoint is not None and checkpoint["stage"] == sample.name
+
+    def draw(preview: Path) -> None:
+        write_preview(preview, body, renderer)
+
+    if not sampling:
+        silhouettes = silhouette_targets(sketch.mesh, sketch.stroke_width, renderer, tools.device)
+        rendered = RenderedBody(body, prior, prompts, silhouettes, renderer, settings)
+        for stage in stage_runs(plans, rendered, prior, generator, checkpoint):
+            tools.watch.run(stage, draw)
+    if sample.steps:
+        stage = SampleRun(sample, body, prior, prompts, renderer, settings, generator)
+        if checkpoint and sampling:
             stage.restore(checkpoint)
-            tools.watch.resume(plan.name, stage.step)
-        else:
-            tools.watch.begin(plan.name, stage)
-        stage.run(partial(tools.watch.after_step, stage, tools.renderer))
-        learnt = stage.rule_state if isinstance(stage, StageRun) else None
+        tools.watch.run(stage, draw)
 
 
 def _tell(told: Sequence[warnings.WarningMessage], watch: Watch) -> None:

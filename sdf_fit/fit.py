@@ -1,7 +1,7 @@
 """Optimise a body through pictures: the loop, and its first use, the fit of an SDF to renders of the sketch.
 
-The loop takes any image loss. Here that is mask and depth of the sketch; `realify.stages.stage` hands it a
-distillation gradient.
+The loop takes any image loss. Here that is mask and depth of the sketch; `realify.stages.rendered_body` hands it
+a distillation gradient.
 """
 
 from __future__ import annotations

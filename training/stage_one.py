@@ -25,9 +25,11 @@ import torch
 from distill.load import load_prior
 from distill.prior import Prior
 from distill.prompts import PromptTable
+from distill.rules.stage import StageRun
 from realify.settings import Settings, preset
+from realify.stages.plan import plan_stages
 from realify.stages.random_views import Shot, sample_shots
-from realify.stages.stage import StageRun, plan_stages
+from realify.stages.rendered_body import RenderedBody
 from sdf_fit.body.body import Body
 from sdf_fit.body.targets import silhouette_targets
 from sdf_fit.extract import make_extractor
@@ -157,8 +159,8 @@ def distilled(sketch: Sketch, prompt: str, prior: Prior, settings: Settings) -> 
     targets = silhouette_targets(sketch.mesh, sketch.stroke_width, renderer)
     plan, _ = plan_stages(settings, prior.card.defaults)
     generator = torch.Generator().manual_seed(settings.seed)
-    stage = StageRun(plan, body, prior, PromptTable(prior, prompt), targets, renderer, settings, generator)
-    stage.run(lambda loss: None)
+    rendered = RenderedBody(body, prior, PromptTable(prior, prompt), targets, renderer, settings)
+    StageRun(plan, rendered, prior, generator).run(lambda loss: None)
     return body
 
 

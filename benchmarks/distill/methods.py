@@ -13,7 +13,7 @@ from typing import Any
 
 from distill.card import PriorDefaults
 from distill.rules.registry import RULES, make_rule, plan_picture
-from distill.rules.stage_plan import StagePlan
+from distill.rules.stage import StagePlan
 
 PAPER = PriorDefaults()
 LORA_TRAVEL = 1e-4 * PAPER.picture_steps  # the paper's learning rate × steps

@@ -19,12 +19,12 @@ from benchmarks.distill.memory import peak_memory
 from benchmarks.distill.methods import Sampling, alone
 from benchmarks.distill.subjects import as_bytes
 from distill.ddim import sample_ddim
-from distill.images.picture import LatentPicture, random_x
-from distill.images.run import PictureRun
+from distill.images.picture import LatentPicture, PromptedPicture, random_x
 from distill.load import load_prior
 from distill.nfe import counting
 from distill.prior import Prior
 from distill.prompts import embed_pairs
+from distill.rules.stage import stage_runs
 
 WARM_UP, TIMED = 1, 4  # steps of a probe
 
@@ -48,7 +48,8 @@ def _draw(cell: Cell, prior: Prior) -> Tensor:
         return sample_ddim(prior, prompts.target, prompts.unconditional, generator, steps, scale)
     starts = [random_x(prior, 1, torch.Generator().manual_seed(seed)) for seed in cell.starts]
     picture = LatentPicture(prior, torch.cat(starts))
-    PictureRun(picture, prior, prompts, cell.how, cell.lr, generator).run(lambda run, size: None)
+    for stage in stage_runs(cell.how, PromptedPicture(picture, prompts, cell.lr), prior, generator):
+        stage.run(lambda size: None)
     return picture.x().detach()
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from benchmarks.server.running import Running
 from benchmarks.server.wire import Wire
-from realify.job.events import STAGES
 
 SILENCE = 2.0  # seconds after which nothing more comes
 
@@ -34,7 +33,7 @@ class History:
                 stages.append([])
             elif each["kind"] == "progress" and stages:
                 stages[-1].append(each["stage"])
-        deep = [any(STAGES.index(stage) > STAGES.index("fit") for stage in told) for told in stages]
+        deep = [not set(told) <= {"read", "fit"} for told in stages]
         return ["fit" not in now for now, before in zip(stages[1:], deep[:-1], strict=True) if now and before]
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from distill.images.picture import parameter_of
 from distill.prior import Prior
 
 TURNS = (0, 90, 180, 270)  # degrees, counter-clockwise
@@ -30,9 +31,7 @@ class RotatedOverlays:
                 "of one size, since quarter-turns have to fit"
             )
         self._prior, self.brightness = prior, brightness
-        self.base, self.rotator = (
-            nn.Parameter(film.detach().to(prior.device, torch.float32).clone()) for film in (base, rotator)
-        )
+        self.base, self.rotator = parameter_of(base, prior), parameter_of(rotator, prior)
         self.project()
 
     def parameters(self) -> list[nn.Parameter]:

@@ -19,7 +19,7 @@ from distill.rules.nfsd import NFSD
 from distill.rules.rule import Rule
 from distill.rules.sdi import SDI
 from distill.rules.sds import SDS
-from distill.rules.stage_plan import StagePlan
+from distill.rules.stage import StagePlan
 from distill.rules.vsd import VSD
 from distill.schedule import AnnealedTimesteps, TimestepRange, Timesteps, TimestepSchedule
 
@@ -157,25 +157,25 @@ def make_rule(name: str, defaults: PriorDefaults, **constants: Any) -> Rule[Any]
 
     Raises UnknownRule for a name or a constant that does not exist.
     """
-    rule = entry_of(name).make
-    wanted = {**defaults.rules.get(name, {}), **constants}
+    wanted, known = {**defaults.rules.get(name, {}), **constants}, constants_of(name)
+    for key in wanted:
+        if key not in known and key not in ("learnt", "reference"):
+            raise UnknownRule(f"The rule {name} has no constant {key!r}.", f"It has {', '.join(known)}.")
     for key in OF_THE_PLAN:
         wanted.pop(key, None)
     learnt = {key.removeprefix("lora_"): wanted.pop(key) for key in list(wanted) if key.startswith("lora_")}
     if learnt:
         wanted["learnt"] = LearntSource(**learnt)
-    known = constants_of(name)
-    for key in wanted:
-        if key not in known and key not in ("learnt", "reference"):
-            raise UnknownRule(f"The rule {name} has no constant {key!r}.", f"It has {', '.join(known)}.")
-    return rule(**wanted)
+    return entry_of(name).make(**wanted)
 
 
 def constants_of(name: str) -> list[str]:
     """The names of a rule's numbers, the LoRA's among them where it has one, and those of its stage."""
-    names = [field.name for field in fields(entry_of(name).kind)]
+    entry = entry_of(name)
+    names = [field.name for field in fields(entry.kind)]
     lora = [f"lora_{field.name}" for field in fields(LearntSource)] if "learnt" in names else []
-    return [name for name in names if name not in ("name", "learnt", "reference")] + lora + list(OF_THE_PLAN)
+    of_plan = [key for key in OF_THE_PLAN if key != "first" or name != entry.first_rule]  # no rule goes before itself
+    return [key for key in names if key not in ("name", "learnt", "reference")] + lora + of_plan
 
 
 def plan_picture(name: str, steps: int, defaults: PriorDefaults, **constants: Any) -> tuple[StagePlan, ...]:
@@ -184,9 +184,9 @@ def plan_picture(name: str, steps: int, defaults: PriorDefaults, **constants: An
     Beside the rule's own constants `first` is the share of the steps before it, and `lr_scale` its stage's rate.
     """
     entry = entry_of(name)
+    rule = make_rule(name, defaults, **constants)
     of_plan = {**defaults.rules.get(name, {}), **constants}
     first = round(float(of_plan.get("first", entry.first)) * steps)
-    rule = make_rule(name, defaults, **constants)
     own = StagePlan(name, steps - first, rule, entry.timesteps, float(of_plan.get("lr_scale", 1.0)))
     return (*_before(entry.first_rule, first, defaults), own) if first else (own,)
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from unicodedata import category
 
 from realify.job.atomic import write_atomic
+from realify.job.run_folder import as_json
 
 NAME = "image.json"
 INPUT = "input.png"  # the picture that the run began with, square and of the prior's size
@@ -121,8 +122,3 @@ def load_job(folder: Path) -> ImageJob:
 def holds_run(folder: Path) -> bool:
     """Whether the folder is a run's."""
     return (folder / NAME).exists()
-
-
-def as_json(values: object) -> bytes:
-    """JSON for people to read."""
-    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()

@@ -15,7 +15,7 @@ from distill.prompts import build_prompts, embed_pairs, unknown_object, words_cu
 from distill.rules.learnt_source import LearntSource
 from distill.rules.registry import OF_THE_PLAN, constants_of, entry_of, plan_picture
 from distill.rules.rule import PromptBatch
-from distill.rules.stage_plan import StagePlan
+from distill.rules.stage import StagePlan
 from realify.images.job import ImageError, ImageJob
 
 

@@ -18,20 +18,22 @@ import torch
 from torch import Tensor
 
 from distill.images.overlay import RotatedOverlays, random_films
-from distill.images.picture import LatentPicture, Picture, PixelPicture, random_x
-from distill.images.run import PictureRun
+from distill.images.picture import LatentPicture, Picture, PixelPicture, PromptedPicture, random_x
 from distill.load import DTYPES, load_prior
 from distill.nfe import count_step
 from distill.rules.rule import NonFiniteGradient
+from distill.rules.stage import StageRun, stage_runs
 from realify.images.files import png_bytes
 from realify.images.input_picture import read_square
-from realify.images.job import DONE, INPUT, ImageError, ImageJob, as_json, save_job
+from realify.images.job import DONE, INPUT, ImageError, ImageJob, save_job
 from realify.images.prompts import ask, check_prior, check_task, describe, plan, show
 from realify.images.results import Made, change, row, to_image, write_pictures
 from realify.job.atomic import write_atomic
-from realify.job.checkpoint import discard_checkpoint, load_checkpoint, save_checkpoint
-from realify.job.events import Event, Stage, Stopped, Ticker
-from realify.job.run_folder import CHECKPOINT, PREVIEWS
+from realify.job.checkpoint import discard_checkpoint, load_checkpoint
+from realify.job.events import Event, Stage, Stopped
+from realify.job.run_folder import CHECKPOINT, as_json, log_to
+from realify.job.watch import Watch
+from realify.settings import Checkpoint
 
 PREVIEW_COUNT, SAVE_EVERY = 10, 30.0  # a run; seconds
 
@@ -56,11 +58,12 @@ class ImageRun:
         should_stop: Callable[[], bool],
     ) -> None:
         self.job, self.folder, self.resume = job, folder, resume
-        self._on_event, self._should_stop = on_event, should_stop
-        self._began, self._began_cpu, self._saved = time.monotonic(), time.process_time(), time.monotonic()
+        self._began, self._began_cpu = time.monotonic(), time.process_time()
         self._before = {"seconds": 0.0, "cpu_seconds": 0.0, "calls": 0}
         self._calls = 0
-        self.warnings: list[str] = []
+        self._stage: StageRun | None = None
+        rhythm = Checkpoint(every_seconds=SAVE_EVERY)
+        self.watch = Watch(folder, [Stage("load", 1, 0.0)], rhythm, on_event, should_stop, about=self._spent)
 
     def run(self) -> Made:
         """The job to its end.
@@ -70,11 +73,14 @@ class ImageRun:
         """
         try:
             self._load()
-            self._prepare()
-            self.steps.run(self._after_step)
+            notes = self._prepare()
+            with log_to(self.folder):
+                self.watch.warn(*notes)
+                self.watch.follow(self.prior.notes)
+                self._distil()
         except NonFiniteGradient as wrong:
             raise ImageError(
-                f"The {wrong.rule} gradient is not finite after {self.steps.step} steps.",
+                f"The {wrong.rule} gradient is not finite after {self.done} steps.",
                 "Use --dtype float32 or a smaller --constant.",
             ) from wrong
         except torch.OutOfMemoryError as wrong:
@@ -87,42 +93,59 @@ class ImageRun:
         discard_checkpoint(self.folder)
         return made
 
+    @property
+    def done(self) -> int:
+        """Steps of all stages together."""
+        if self._stage is None:
+            return 0
+        names = [plan.name for plan in self.plans]
+        return sum(plan.steps for plan in self.plans[: names.index(self._stage.name)]) + self._stage.step
+
     def _load(self) -> None:
         job = self.job
         check_task(job)
         if job.dtype not in DTYPES:
             raise ImageError(f"--dtype is {job.dtype!r}.", f"It takes {', '.join(DTYPES)}.")
-        self._on_event(Event("load", 0, 1))
+        self.watch.begin("load")
         self.prior = load_prior(job.prior, job.device, job.dtype)
         check_prior(job, self.prior)
-        self._on_event(Event("load", 1, 1))
 
-    def _prepare(self) -> None:
-        """Everything before the first step; nothing is written before all of it is known to be right."""
+    def _prepare(self) -> list[str]:
+        """Everything before the first step, and notes on it; nothing is written before all is known to be right."""
         job, prior = self.job, self.prior
         start, notes = self._read()
         prompts, told = ask(job, prior)
         x = None if start is None else prior.encode(start).detach()
         self.plans = plan(job, prior, x)
         lr = job.lr or prior.card.defaults.picture_lr
-        self.job = replace(job, steps=sum(stage.steps for stage in self.plans), lr=lr)
-        if self._should_stop():
-            raise Stopped
-        generator = torch.Generator().manual_seed(job.seed)
-        picture = self._picture(start, x, generator)
-        self.first = picture.images()[0].clone() if start is not None else None
-        self.steps = PictureRun(picture, prior, show(job, prior, prompts, start), self.plans, lr, generator)
-        prior.network.register_forward_hook(self._count)
-        stages = [Stage(plan.name, plan.steps, count_step(plan.rule, prior.shape).cost) for plan in self.plans]
-        self.ticker = Ticker(self._on_event, stages)
-        if self.resume:
-            self._go_on()
-        else:
-            notes += self._begin(start)
-        self.ticker.tick(*self._place())
-        self._told = 0
-        self._warn(*notes, *told)
-        self._pass_notes()
+        self.steps = sum(stage.steps for stage in self.plans)
+        self.job = replace(job, steps=self.steps, lr=lr)
+        self.generator = torch.Generator().manual_seed(job.seed)
+        self.picture = self._picture(start, x, self.generator)
+        self.optimised = PromptedPicture(self.picture, show(job, prior, prompts, start), lr)
+        self.first = self.picture.images()[0].clone() if start is not None else None
+        for stage in self.plans:
+            self.watch.expect(Stage(stage.name, stage.steps, count_step(stage.rule, prior.shape).cost))
+        self.watch.rhythm = replace(self.watch.rhythm, preview_every=max(self.steps // PREVIEW_COUNT, 1))
+        self.watch.done("load", 1)
+        return [*notes, *([] if self.resume else self._begin(start)), *told]
+
+    def _distil(self) -> None:
+        """The steps that are left. A run that was killed before its first checkpoint begins anew."""
+        state = load_checkpoint(self.folder) if self.resume else None
+        if state:
+            self._before = state["about"]
+        self.prior.network.register_forward_hook(self._count)
+        try:
+            for stage in stage_runs(self.plans, self.optimised, self.prior, self.generator, state):
+                self._stage = stage
+                self.watch.run(stage, self._draw)
+        except Stopped:
+            if self.done < self.steps:
+                raise StoppedEarly(self._write()) from None
+
+    def _draw(self, preview: Path) -> None:
+        write_atomic(preview, png_bytes(row(self.picture.images()), "", {}))
 
     def _read(self) -> tuple[Tensor | None, list[str]]:
         """The picture to begin with [1, H, H, 3], as the run's first sitting read it, and notes on it."""
@@ -156,64 +179,31 @@ class ImageRun:
             else []
         )
 
-    def _go_on(self) -> None:
-        """To where the checkpoint was taken; a run that was killed before its first begins anew."""
-        state = load_checkpoint(self.folder)
-        if state is not None:
-            self.steps.restore(state["run"])
-            self._before = state["spent"]
-            self.ticker.resume(*self._place())
-
-    def _after_step(self, run: PictureRun, size: float) -> None:
-        """Tells of the step, draws a preview at times, leaves a checkpoint, stops when asked to."""
-        preview = None
-        if run.step % max(run.total // PREVIEW_COUNT, 1) == 0:
-            preview = self.folder / PREVIEWS / f"{run.step:06d}.png"
-            preview.parent.mkdir(exist_ok=True)
-            write_atomic(preview, png_bytes(row(run.picture.images()), "", {}))
-        self.ticker.tick(*self._place(), preview=preview)
-        self._pass_notes()
-        stop = self._should_stop() and run.step < run.total
-        if stop or time.monotonic() - self._saved >= SAVE_EVERY:
-            save_checkpoint(self.folder, {"run": run.state(), "spent": self._spent()})
-            self._saved = time.monotonic()
-        if stop:
-            raise StoppedEarly(self._write())
-
     def _write(self) -> Made:
         """The files with the picture as it is now."""
-        job, run, prior = self.job, self.steps, self.prior
-        about = {"stages": describe(self.plans), "done": run.step, "dtype": str(prior.dtype).removeprefix("torch.")}
-        files = [str(path) for path in write_pictures(job, run.picture, about)]
+        job, prior = self.job, self.prior
+        about = {"stages": describe(self.plans), "done": self.done, "dtype": str(prior.dtype).removeprefix("torch.")}
+        files = [str(path) for path in write_pictures(job, self.picture, about)]
         spent = self._spent()
         moved = kept = None
         if self.first is not None:
-            moved, kept = change(self.first, run.picture.images()[0])
+            moved, kept = change(self.first, self.picture.images()[0])
         return Made(
             files=files,
             folder=str(self.folder),
-            done=run.step,
-            steps=run.total,
+            done=self.done,
+            steps=self.steps,
             seconds=round(spent["seconds"], 2),
             cpu_seconds=round(spent["cpu_seconds"], 2),
-            nfe=spent["calls"] / len(run.prompts.target) / prior.views,
+            nfe=spent["calls"] / len(self.optimised.prompts.target) / prior.views,
             rule=job.rule,
             seed=job.seed,
             prior=prior.name,
-            lr=run.lr,
-            warnings=self.warnings,
+            lr=self.optimised.lr,
+            warnings=self.watch.warnings,
             moved=moved,
             kept=kept,
         )
-
-    def _place(self) -> tuple[str, int]:
-        """The stage of the last step done, and how many of its steps are."""
-        done, stage = self.steps.step, self.plans[0]
-        for stage in self.plans:
-            if done <= stage.steps:
-                break
-            done -= stage.steps
-        return stage.name, done
 
     def _spent(self) -> dict[str, Any]:
         """Since the run began, earlier sittings included."""
@@ -225,14 +215,3 @@ class ImageRun:
 
     def _count(self, network: Any, inputs: Any, output: Any) -> None:
         self._calls += len(output[0])
-
-    def _warn(self, *warnings: str) -> None:
-        self.warnings += warnings
-        if warnings:
-            self.ticker.warn(warnings)
-
-    def _pass_notes(self) -> None:
-        """What the prior has to say since the last time."""
-        notes = self.prior.notes[self._told :]
-        self._told += len(notes)
-        self._warn(*notes)

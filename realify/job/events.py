@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-STAGES = ("read", "fit", "stage1", "stage2", "sample", "bake", "export")
+# The stages of a job with a body, and the seconds a step of each takes beside the others, as long as it has not been
+# seen; of sampling it is a step whose effort is 1.
+STAGES = {"read": 2.0, "fit": 0.15, "stage1": 0.3, "stage2": 0.3, "sample": 0.3, "bake": 4.0, "export": 4.0}
 
 
 class Stopped(Exception):
@@ -41,7 +44,9 @@ class Event:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the plan: `total` steps that are expected to cost `weight` seconds each on some machine."""
+    """A stage of the plan: `total` steps that are expected to cost `weight` seconds each on some machine (0: it tells
+    nothing of the others).
+    """
 
     name: str
     total: int
@@ -65,9 +70,9 @@ class Ticker:
         self._plan = {stage.name: stage for stage in plan}
         self._clock = clock
         self._last_time = clock()
-        self._done = dict.fromkeys(self._plan, 0)
-        self._seen = dict.fromkeys(self._plan, 0)  # steps done under this ticker's eyes
-        self._seconds = dict.fromkeys(self._plan, 0.0)
+        self._done = Counter[str]()
+        self._seen = Counter[str]()  # steps done under this ticker's eyes
+        self._seconds = defaultdict[str, float](float)
         self._preview: Path | None = None
         self._last: Event | None = None
 
@@ -112,7 +117,8 @@ class Ticker:
         work_seen = sum(self._seen[name] * stage.weight for name, stage in self._plan.items())
         if work_seen == 0:
             return None
-        pace = sum(self._seconds.values()) / work_seen  # seconds for one unit of weight
+        seconds = sum(self._seconds[name] for name, stage in self._plan.items() if stage.weight)
+        pace = seconds / work_seen  # for one unit of weight
         left = 0.0
         for name, stage in self._plan.items():
             seen, expected = self._seen[name], pace * stage.weight

@@ -35,14 +35,14 @@ class Job:
 def save_job(folder: Path, job: Job) -> None:
     """Makes the folder where it is missing and writes job.json and settings.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / SETTINGS, _json(to_dict(job.settings)))
+    write_atomic(folder / SETTINGS, as_json(to_dict(job.settings)))
     about = {
         "sketch": str(job.sketch),
         "sketch_sha256": _sha256(job.sketch),
         "prompt": job.prompt,
         "out": str(job.out),
     }
-    write_atomic(folder / NAME, _json(about))
+    write_atomic(folder / NAME, as_json(about))
 
 
 def load_job(folder: Path) -> Job:
@@ -81,7 +81,8 @@ def holds_run(folder: Path) -> bool:
     return (folder / NAME).exists()
 
 
-def _json(values: object) -> bytes:
+def as_json(values: object) -> bytes:
+    """JSON for people to read."""
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 
 

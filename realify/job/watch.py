@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from realify.job.checkpoint import save_checkpoint
 from realify.job.events import Event, Stage, Stopped, Ticker
-from realify.job.previews import write_preview
 from realify.job.run_folder import PREVIEWS
-from realify.settings import Settings
-from sdf_fit.body.body import Body
-from sdf_fit.render import Rasterizer
+from realify.settings import Checkpoint
 
 log = logging.getLogger("realify")
-# Seconds a step of each stage takes beside the others, for the time left before it has been seen; of sampling it is
-# a step whose effort is 1.
-SECONDS = {"read": 2.0, "fit": 0.15, "stage1": 0.3, "stage2": 0.3, "sample": 0.3, "bake": 4.0, "export": 4.0}
 
 
 class Run(Protocol):
     """A stage in progress that can be saved: after `step` steps, each as long as `effort` steps of distillation."""
 
-    body: Body
     step: int
-    effort: float
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def effort(self) -> float: ...
+
+    def run(self, on_step: Callable[[float], None]) -> None:
+        """The steps that are left; on_step(loss) after each, which may raise to stop."""
+        ...
 
     def at_rest(self) -> bool:
         """Whether a checkpoint may be taken."""
@@ -42,45 +42,52 @@ class Run(Protocol):
 
 
 class Watch:
-    """One job's eyes: events, warnings, previews, checkpoints and the wish to stop."""
+    """One job's eyes: events, warnings, previews, checkpoints and the wish to stop.
+
+    `rhythm` says how often there is a checkpoint and a preview; on_checkpoint() hears of each checkpoint on disk. What
+    about() tells lies in it beside the stage's state.
+    """
 
     def __init__(
         self,
-        settings: Settings,
         folder: Path,
+        plan: Sequence[Stage],
+        rhythm: Checkpoint,
         on_event: Callable[[Event], None],
         should_stop: Callable[[], bool],
-        on_checkpoint: Callable[[], None] | None = None,
+        on_checkpoint: Callable[[], None] = lambda: None,
+        about: Callable[[], dict[str, Any]] = dict,
     ) -> None:
-        self.settings, self.folder, self._should_stop = settings, folder, should_stop
-        self._on_checkpoint = on_checkpoint
+        self.folder, self.rhythm, self._should_stop = folder, rhythm, should_stop
+        self._on_checkpoint, self._about = on_checkpoint, about
         self.warnings: list[str] = []
         self._notes: list[str] = []
         self._told = 0
         self._saved = time.monotonic()
-        totals = {"read": 1, "fit": settings.fit.steps, "stage1": settings.stage1.steps}
-        totals |= {"stage2": settings.stage2.steps, "sample": 0, "bake": 2, "export": 2}
-        self._ticker = Ticker(on_event, [Stage(name, total, SECONDS[name]) for name, total in totals.items()])
+        self._ticker = Ticker(on_event, plan)
 
-    def expect(self, stage: str, steps: int, effort: float) -> None:
-        """How many steps a stage to come will have, and how long they are, where the settings leave it to the prior."""
-        self._ticker.expect(Stage(stage, steps, SECONDS[stage] * effort))
+    def expect(self, stage: Stage) -> None:
+        """What is known by now of a stage to come."""
+        self._ticker.expect(stage)
 
-    def begin(self, stage: str, run: Run | None = None) -> None:
-        """The stage begins; one with a run is worth a checkpoint before its first step. Raises Stopped."""
-        self._ticker.tick(stage, 0)
-        if run is not None:
-            self._save(run)
-        self._stop_if_asked()
-
-    def resume(self, stage: str, step: int) -> None:
-        """The job goes on after `step` of the stage."""
-        self._ticker.resume(stage, step)
+    def begin(self, stage: str) -> None:
+        """A stage without checkpoints of its own begins. Raises Stopped."""
+        self.done(stage, 0)
 
     def done(self, stage: str, step: int, loss: float | None = None) -> None:
         """`step` steps of a stage without checkpoints of its own are done. Raises Stopped."""
         self._ticker.tick(stage, step, loss=loss)
         self._stop_if_asked()
+
+    def run(self, run: Run, draw: Callable[[Path], None]) -> None:
+        """The steps of a stage that are left; draw(path) writes a preview. Before the first and after any step, as far
+        as `Run.at_rest` allows it, there may be a checkpoint. Raises Stopped with one on disk, and the stage's errors.
+        """
+        self._ticker.resume(run.name, run.step)
+        self._ticker.tick(run.name, run.step)
+        self._save(run)
+        self._stop_if_asked()
+        run.run(partial(self._after_step, run, draw))
 
     def warn(self, *warnings: str) -> None:
         """Tell the user something, in the events (at the step that was told of last) and in the log."""
@@ -100,32 +107,31 @@ class Watch:
         self._told += len(news)
         self.warn(*news)
 
-    def after_step(self, run: Run, renderer: Rasterizer, loss: float) -> None:
-        """A run's step is done; it may be saved where `Run.at_rest` says so. Raises Stopped."""
+    def _after_step(self, run: Run, draw: Callable[[Path], None], loss: float) -> None:
         preview = None
         if self._preview_due(run):
             preview = self.folder / PREVIEWS / f"{run.name}-{run.step:06d}.png"
-            write_preview(preview, run.body, renderer)
+            preview.parent.mkdir(exist_ok=True)
+            draw(preview)
         self._ticker.tick(run.name, run.step, loss=loss, preview=preview)
         self._tell_notes()
         if not run.at_rest():
             return
         stop = self._should_stop()
-        if stop or time.monotonic() - self._saved >= self.settings.checkpoint.every_seconds:
+        if stop or time.monotonic() - self._saved >= self.rhythm.every_seconds:
             self._save(run)
         if stop:
             raise Stopped
 
     def _preview_due(self, run: Run) -> bool:
         """Long steps are shown the more often."""
-        every = self.settings.checkpoint.preview_every
+        every = self.rhythm.preview_every
         return every > 0 and run.step % max(1, round(every / run.effort)) == 0
 
     def _save(self, run: Run) -> None:
-        save_checkpoint(self.folder, run.state())
+        save_checkpoint(self.folder, run.state() | {"about": self._about()})
         self._saved = time.monotonic()
-        if self._on_checkpoint:
-            self._on_checkpoint()
+        self._on_checkpoint()
 
     def _stop_if_asked(self) -> None:
         if self._should_stop():

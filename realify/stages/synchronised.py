@@ -26,12 +26,14 @@ from distill.ddim import move_on, predict_clean
 from distill.prior import Prior
 from distill.prompts import PromptTable
 from distill.rules.rule import PromptBatch
+from distill.rules.stage import BETAS, EPS
 from realify.setting import SettingsError
 from realify.settings import Settings
 from realify.stages.conditions import describe_shots, show_controls
+from realify.stages.plan import LR_END
 from realify.stages.random_views import develop, spread_shots
 from realify.stages.rasterised import Exposed, Shot, expose
-from realify.stages.stage import BETAS, LR_END, speckles, where
+from realify.stages.rendered_body import speckles, where
 from sdf_fit.body.body import Body
 from sdf_fit.body.losses import NonFiniteError
 from sdf_fit.render import Rasterizer
@@ -125,7 +127,7 @@ class SampleRun:
         self.surface: Surface = body.surface().detached()
         self._draw_shots()
         self.optimiser = torch.optim.Adam(
-            body.material.parameters(), lr=settings.color.lr, betas=BETAS, eps=1e-15, fused=True
+            body.material.parameters(), lr=settings.color.lr, betas=BETAS, eps=EPS, fused=True
         )
 
     def _draw_shots(self) -> None:

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from distill.images.overlay import INK, RotatedOverlays, overlays, random_films, to_linear, to_srgb
-from distill.images.run import PictureRun
+from distill.images.picture import PromptedPicture
 from distill.priors.gaussian import GaussianPrior
 from distill.prompts import PromptPair, embed_pairs
 from distill.rules.sds import SDS
-from distill.rules.stage_plan import StagePlan
+from distill.rules.stage import StagePlan, StageRun
 from distill.schedule import TimestepRange, TimestepSchedule
 from tests.distill.gaussian import schedule
 
@@ -29,13 +29,13 @@ def prior_of(seen: torch.Tensor) -> GaussianPrior:
     return GaussianPrior(lambda prompt: means.get(prompt, torch.zeros(3, SIDE, SIDE)), 0.1, schedule())
 
 
-def run_on(prior: GaussianPrior, steps: int) -> PictureRun:
+def run_on(prior: GaussianPrior, steps: int) -> tuple[RotatedOverlays, StageRun]:
     generator = torch.Generator().manual_seed(0)
     picture = RotatedOverlays(prior, *random_films(SIDE, generator))
     prompts = embed_pairs(prior, [PromptPair(name, "") for name in NAMES])
     times = TimestepRange(0.02, 0.98)
-    stage = StagePlan("sds", steps, SDS(1.0, "uniform"), TimestepSchedule(times, times))
-    return PictureRun(picture, prior, prompts, [stage], 0.02, generator)
+    plan = StagePlan("sds", steps, SDS(1.0, "uniform"), TimestepSchedule(times, times))
+    return picture, StageRun(plan, PromptedPicture(picture, prompts, 0.02), prior, generator)
 
 
 def test_srgb_and_light_are_inverse() -> None:
@@ -85,30 +85,30 @@ def test_films_stay_printable() -> None:
 def test_distillation_finds_films_that_show_all_four_pictures() -> None:
     """Pictures that two films can show are found from other films; what the prior means is what is seen."""
     wanted = overlays(*films(3))
-    run = run_on(prior_of(wanted), 500)
-    before = (run.picture.images() - wanted).square().mean().sqrt()
-    run.run(lambda run, size: None)
-    after = (run.picture.images() - wanted).square().mean(dim=(1, 2, 3)).sqrt()
+    picture, run = run_on(prior_of(wanted), 500)
+    before = (picture.images() - wanted).square().mean().sqrt()
+    run.run(lambda size: None)
+    after = (picture.images() - wanted).square().mean(dim=(1, 2, 3)).sqrt()
     assert after.max() < 0.25 * before
 
 
 def test_a_run_goes_on_to_the_very_same_films() -> None:
     prior = prior_of(overlays(*films(4)))
-    whole, half, rest = (run_on(prior, 20) for _ in range(3))
-    whole.run(lambda run, size: None)
+    (whole, first), (_, half), (again, rest) = (run_on(prior, 20) for _ in range(3))
+    first.run(lambda size: None)
     state = {}
 
-    def stop_halfway(run: PictureRun, size: float) -> None:
-        if run.step == 11:
-            state.update(run.state())
+    def stop_halfway(size: float) -> None:
+        if half.step == 11:
+            state.update(half.state())
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
         half.run(stop_halfway)
     rest.restore(state)
-    rest.run(lambda run, size: None)
-    for film, again in zip(whole.picture.parameters(), rest.picture.parameters(), strict=True):
-        assert torch.equal(film, again)
+    rest.run(lambda size: None)
+    for film, same in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(film, same)
 
 
 def test_films_have_to_be_squares_of_one_size() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from distill.rules import stage
 from distill.rules.learnt_source import LearntSourceState
-from realify.stages.stage import StageRun
 from tests.realify.job.test_sampled_job import job, settings_of
 
 
@@ -17,12 +17,12 @@ def test_what_the_first_stage_learnt_is_not_lost(
 ) -> None:
     begun: list[Any] = []
 
-    class Watched(StageRun):
+    class Watched(stage.StageRun):
         def __init__(self, *parts: Any) -> None:
             super().__init__(*parts)
             begun.append(self.rule_state)
 
-    monkeypatch.setattr("realify.pipeline.StageRun", Watched)
+    monkeypatch.setattr(stage, "StageRun", Watched)
     job(settings_of(tiny_prior, stage1__rule="vsd", stage2__rule="vsd", sample__steps=0), tmp_path)
     first, second = begun
     assert isinstance(first, LearntSourceState) and second is first

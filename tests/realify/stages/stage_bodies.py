@@ -10,9 +10,11 @@ from torch import Tensor
 from distill.prior import Prior
 from distill.priors.gaussian import GaussianPrior
 from distill.prompts import PromptTable
+from distill.rules.stage import StagePlan, StageRun
 from distill.schedule import NoiseSchedule
 from realify.settings import Settings, apply, preset
-from realify.stages.stage import StagePlan, StageRun, plan_stages
+from realify.stages.plan import plan_stages
+from realify.stages.rendered_body import RenderedBody
 from sdf_fit.body.body import Body, Shape
 from sdf_fit.body.fields import MaterialField, SdfGrid
 from sdf_fit.body.targets import silhouette_targets
@@ -59,4 +61,11 @@ def stage(
     plans = {each.name: each for each in plan_stages(settings, prior.card.defaults)}
     targets = silhouette_targets(ball(4, RADIUS), 0.1, RENDERER)
     generator = torch.Generator().manual_seed(settings.seed)
-    return StageRun(plan or plans[name], body, prior, prompts, targets, RENDERER, settings, generator)
+    rendered = RenderedBody(body, prior, prompts, targets, RENDERER, settings)
+    return StageRun(plan or plans[name], rendered, prior, generator)
+
+
+def rendered(run: StageRun) -> RenderedBody:
+    """What the stage optimises."""
+    assert isinstance(run.optimised, RenderedBody)
+    return run.optimised

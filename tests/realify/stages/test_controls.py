@@ -28,7 +28,7 @@ from sdf_fit.render.numba import NumbaRasterizer
 from tests.distill.priors.tiny_controlnet import save_tiny_controlnet
 from tests.distill.priors.tiny_guided import save_tiny_guided
 from tests.distill.priors.tiny_stable_diffusion import save_tiny
-from tests.realify.stages.stage_bodies import RENDERER, ball_body, red_prior, small_settings, stage
+from tests.realify.stages.stage_bodies import RENDERER, ball_body, red_prior, rendered, small_settings, stage
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class CountingRasterizer(NumbaRasterizer):
 def count_rasterised(prior: Prior, prompts: PromptTable) -> int:
     renderer = CountingRasterizer()
     job = stage("stage1", ball_body(), prior, prompts, small_settings(stage1__steps=3, geometry__keep_shape=0))
-    job.renderer = renderer
+    rendered(job).renderer = renderer
     job.run(lambda loss: None)
     return renderer.count
 

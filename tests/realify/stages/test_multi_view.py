@@ -16,14 +16,14 @@ from distill.priors.base import DiffusersPrior
 from distill.priors.mvdream import MVDream, camera_vectors
 from distill.prompts import PromptTable
 from distill.rules.rule import PromptBatch
-from distill.rules.stage_plan import StagePlan
+from distill.rules.stage import StagePlan
 from distill.schedule import TimestepRange, TimestepSchedule
 from realify.settings import Render
 from realify.stages.random_views import count_pictures, photograph, sample_rings, tile
 from sdf_fit.body.losses import NonFiniteError
 from sdf_fit.cameras import View
 from tests.distill.priors.tiny_mvdream import save_tiny_mvdream
-from tests.realify.stages.stage_bodies import RENDERER, ball_body, small_settings, stage
+from tests.realify.stages.stage_bodies import RENDERER, ball_body, rendered, small_settings, stage
 
 ALWAYS = TimestepSchedule(TimestepRange(0.2, 0.8), TimestepRange(0.2, 0.8), 0.0)
 
@@ -120,8 +120,8 @@ def test_the_prior_is_told_the_cameras_of_its_pictures(mvdream: tuple[MVDream, P
     plan = StagePlan("stage1", 2, rule, ALWAYS)
     begun = stage("stage1", ball_body(), *mvdream, small_settings(render__views=8), plan)
     looked: list[list[View]] = []
-    begun.run(lambda loss: looked.append(begun.looking))
-    assert begun.size == 32 and begun.picture_size == 64  # four views on a picture of the prior's size
+    begun.run(lambda loss: looked.append(rendered(begun).looking))
+    assert rendered(begun).size == 32 and rendered(begun).picture_size == 64  # four views on the prior's size
     for (x, t, prompts), views in zip(rule.seen, looked, strict=True):
         assert x.shape == (2, *mvdream[0].shape) and t.shape == (2,) and len(views) == 8
         azimuths, elevations = (
@@ -139,7 +139,7 @@ def test_a_stage_moves_the_body(name: str, mvdream: tuple[DiffusersPrior, Prompt
     settings = small_settings(render__views=4, stage1__steps=3, stage2__steps=3)
     begun = stage(name, body, *mvdream, settings)
     pulls: list[float] = []
-    begun.run(lambda loss: pulls.append(begun.pull))
+    begun.run(lambda loss: pulls.append(rendered(begun).pull))
     assert len(pulls) == 3 and min(pulls) > 0
     assert not torch.equal(body.shape.sdf.values, before.shape.sdf.values)
     assert not torch.equal(body.material.grid.features, before.material.grid.features)
@@ -162,4 +162,4 @@ def test_a_picture_that_breaks_names_its_four_views(
     with pytest.raises(NonFiniteError) as caught:
         begun.run(lambda loss: None)
     assert caught.value.message.count("azimuth") == 4
-    assert len({round(view.azimuth) % 90 for view in begun.looking}) <= 2  # one ring, but for rounding
+    assert len({round(view.azimuth) % 90 for view in rendered(begun).looking}) <= 2  # one ring, but for rounding

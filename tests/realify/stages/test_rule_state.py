@@ -10,14 +10,13 @@ import torch
 from distill.load import load_prior
 from distill.prior import Prior
 from distill.prompts import PromptTable
-from distill.rules.stage_plan import StagePlan
+from distill.rules.stage import StagePlan, StageRun
 from distill.rules.vsd import VSD
 from distill.schedule import TimestepRange, TimestepSchedule
 from realify.job.checkpoint import load_checkpoint, save_checkpoint
 from realify.settings import Settings
-from realify.stages.stage import StageRun
 from sdf_fit.body.body import Body
-from tests.realify.stages.stage_bodies import ball_body, red_prior, small_settings, stage
+from tests.realify.stages.stage_bodies import ball_body, red_prior, rendered, small_settings, stage
 
 STEPS = 6
 ALWAYS = TimestepSchedule(TimestepRange(0.2, 0.8), TimestepRange(0.2, 0.8), 0.0)
@@ -48,11 +47,11 @@ def check_resume(prior: Prior, prompts: PromptTable, folder: Path) -> None:
         halted.run(halt)
     state = load_checkpoint(folder)
     assert state is not None and state["step"] == STEPS // 2
-    body = Body.from_state(state["body"], halted.body.shape.extractor, "cpu")
+    body = Body.from_state(state["body"], rendered(halted).body.shape.extractor, "cpu")
     resumed = begin(prior, prompts, settings, body)
     resumed.restore(state)
     resumed.run(lambda loss: None)
-    for name, value in whole.body.state_dict().items():
+    for name, value in rendered(whole).body.state_dict().items():
         assert torch.equal(value, body.state_dict()[name]), name
 
 

@@ -18,19 +18,28 @@ from distill.rules.registry import RULES
 from distill.rules.rule import NonFiniteGradient, PromptBatch
 from distill.rules.sdi import SDI
 from distill.rules.sds import SDS
-from distill.rules.stage_plan import StagePlan
+from distill.rules.stage import StagePlan
 from distill.schedule import AnnealedTimesteps, TimestepRange, TimestepSchedule
 from realify.setting import SettingsError
 from realify.settings import RULES as SETTINGS_RULES
 from realify.settings import Settings, apply
+from realify.stages.plan import plan_stages
 from realify.stages.random_views import sample_shots
-from realify.stages.stage import plan_stages
 from sdf_fit.body.body import Body
 from sdf_fit.body.losses import NonFiniteError
 from sdf_fit.measures import silhouette_iou
 from sdf_fit.render.shading import linear_to_srgb
 from sdf_fit.sketch.read import Sketch
-from tests.realify.stages.stage_bodies import RADIUS, RED, RENDERER, ball_body, red_prior, small_settings, stage
+from tests.realify.stages.stage_bodies import (
+    RADIUS,
+    RED,
+    RENDERER,
+    ball_body,
+    red_prior,
+    rendered,
+    small_settings,
+    stage,
+)
 from tests.sdf_fit.shapes import ball
 
 
@@ -229,7 +238,8 @@ def test_a_stage_goes_on_from_its_state(gaussian: tuple[GaussianPrior, PromptTab
         begun.run(halt)
     assert [state["step"] for state in states] == [2, 4]
     state = states[-1]
-    body = Body.from_state({k: v.clone() for k, v in state["body"].items()}, begun.body.shape.extractor, "cpu")
+    extractor = rendered(begun).body.shape.extractor
+    body = Body.from_state({k: v.clone() for k, v in state["body"].items()}, extractor, "cpu")
     resumed = stage("stage1", body, *gaussian, settings)
     resumed.restore(state)
     assert resumed.step == 4
@@ -265,12 +275,12 @@ def test_a_number_that_is_none_stops_with_stage_step_and_view(name: str) -> None
     # the views of the step that broke are drawn first of all from where the step before left the generator
     again = torch.Generator()
     again.set_state(states[-1])
-    aims = begun.body.surface().vertices.detach()
-    view = sample_shots(settings.render, prior.card, begun.size, aims, again)[1].view
+    aims = rendered(begun).body.surface().vertices.detach()
+    view = sample_shots(settings.render, prior.card, rendered(begun).size, aims, again)[1].view
     where = f"azimuth {view.azimuth:.0f}°, elevation {view.elevation:.0f}°"
     assert caught.value.message.startswith(f"stage {name}, step 2, view {where}: ")
     assert caught.value.fix == NonFiniteGradient.fix and "prior.dtype" not in caught.value.message
-    assert begun.step == 2 and all(p.isfinite().all() for p in begun.body.parameters())
+    assert begun.step == 2 and all(p.isfinite().all() for p in rendered(begun).body.parameters())
 
 
 def test_keep_shape_holds_the_outline(gaussian: tuple[GaussianPrior, PromptTable]) -> None:
@@ -314,7 +324,7 @@ def measured(name: str, body: Body, prior: Prior, prompts: PromptTable, settings
 
     def measure(loss: float) -> None:
         last.append(colors(body, points))
-        rows.append([float((last[-1] - last[-2]).abs().mean()), begun.pull])
+        rows.append([float((last[-1] - last[-2]).abs().mean()), rendered(begun).pull])
 
     begun.run(measure)
     return torch.tensor(rows)

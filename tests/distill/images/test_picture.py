@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,13 +11,12 @@ import torch
 from torch import Tensor
 
 from distill.card import PriorDefaults
-from distill.images.picture import LatentPicture, PixelPicture, random_x
-from distill.images.run import PictureRun
+from distill.images.picture import LatentPicture, PixelPicture, PromptedPicture, random_x
 from distill.rules.bridge import Bridge
 from distill.rules.registry import RULES, UNIFORM, UnknownRule, constants_of, make_rule, plan_picture
 from distill.rules.rule import Rule
 from distill.rules.sds import SDS
-from distill.rules.stage_plan import StagePlan
+from distill.rules.stage import StagePlan, StageRun, stage_runs
 from distill.rules.vsd import VSD
 from distill.schedule import AnnealedTimesteps
 from tests.distill.gaussian import SHAPE, gaussian_prior, mean_of, prompt_batch
@@ -28,52 +28,53 @@ class Stopped(Exception):
     pass
 
 
-def begin(plans: tuple[StagePlan, ...], count: int = 2, seed: int = 0, lr: float = 0.05) -> PictureRun:
-    prior = gaussian_prior()
-    generator = torch.Generator().manual_seed(seed)
-    picture = LatentPicture(prior, random_x(prior, count, generator))
-    return PictureRun(picture, prior, prompt_batch(prior, "apple", "foggy", count), plans, lr, generator)
+class Pictures:
+    """Stages of pictures from noise to "apple"; they say what they did and stop after `stop` steps of all stages."""
 
+    def __init__(self, plans: tuple[StagePlan, ...], stop: int = -1, seed: int = 0, lr: float = 0.05) -> None:
+        prior = gaussian_prior()
+        self.generator = torch.Generator().manual_seed(seed)
+        self.picture = LatentPicture(prior, random_x(prior, 2, self.generator))
+        self.optimised = PromptedPicture(self.picture, prompt_batch(prior, "apple", "foggy", 2), lr)
+        self.prior, self.plans, self.stop = prior, plans, stop
+        self.steps: list[tuple[StageRun, dict[str, Any]]] = []
 
-def finished(run: PictureRun) -> Tensor:
-    run.run(lambda run, size: None)
-    return run.picture.x().detach()
+    def run(self, state: dict[str, Any] | None = None) -> Tensor:
+        """What they end in."""
+        for run in stage_runs(self.plans, self.optimised, self.prior, self.generator, state):
+            run.run(partial(self.after_step, run))
+        return self.picture.x().detach()
+
+    def after_step(self, run: StageRun, size: float) -> None:
+        self.steps.append((run, copy.deepcopy(run.state())))
+        if len(self.steps) == self.stop:
+            raise Stopped
 
 
 @pytest.mark.parametrize("name", [name for name in RULES if not RULES[name].edits])
 def test_a_run_that_was_stopped_ends_at_the_same_picture(name: str) -> None:
     plans = plan_picture(name, 20, PAPER)
-    expected = finished(begin(plans))
+    expected = Pictures(plans).run()
     for stop in (3, 16, 19):
-        first = begin(plans)
-        kept: dict[str, Any] = {}
-
-        def stop_there(run: PictureRun, size: float, stop: int = stop, kept: dict[str, Any] = kept) -> None:
-            if run.step == stop:
-                kept.update(copy.deepcopy(run.state()))
-                raise Stopped
-
+        first = Pictures(plans, stop)
         with pytest.raises(Stopped):
-            first.run(stop_there)
-        second = begin(plans, seed=99)
-        second.restore(kept)
-        assert torch.equal(finished(second), expected), stop
+            first.run()
+        assert torch.equal(Pictures(plans, seed=99).run(first.steps[-1][1]), expected), stop
 
 
 def test_sds_arrives_at_the_guided_mean_in_pixels_and_latents() -> None:
     prior = gaussian_prior()
     plans = (StagePlan("sds", 500, SDS(1.0, "uniform"), UNIFORM),)
-    x = finished(begin(plans))
+    x = Pictures(plans).run()
     assert torch.allclose(x.mean(0), mean_of("apple"), atol=0.25)
     generator = torch.Generator().manual_seed(0)
     start = torch.full((1, 4, 4, 3), 0.5)
-    run = PictureRun(
-        PixelPicture(prior, start), prior, prompt_batch(prior, "apple", "", 1), plans, 0.02, generator
-    )
-    run.run(lambda run, size: None)
+    picture = PixelPicture(prior, start)
+    optimised = PromptedPicture(picture, prompt_batch(prior, "apple", "", 1), 0.02)
+    StageRun(plans[0], optimised, prior, generator).run(lambda size: None)
     wanted = ((mean_of("apple") + 1) / 2).permute(1, 2, 0).clamp(0, 1)
-    assert torch.allclose(run.picture.images()[0], wanted, atol=0.15)
-    assert run.picture.images().min() >= 0 and run.picture.images().max() <= 1
+    assert torch.allclose(picture.images()[0], wanted, atol=0.15)
+    assert picture.images().min() >= 0 and picture.images().max() <= 1
 
 
 def test_a_stage_begins_with_fresh_moments_and_its_own_rate() -> None:
@@ -81,31 +82,21 @@ def test_a_stage_begins_with_fresh_moments_and_its_own_rate() -> None:
         StagePlan("sds", 4, SDS(100.0), UNIFORM),
         StagePlan("bridge", 4, Bridge(), UNIFORM, lr_scale=0.5),
     )
-    run = begin(plans, lr=0.1)
-    seen = []
-
-    def look(run: PictureRun, size: float) -> None:
-        steps = {int(state["step"]) for state in run.optimiser.state.values()}
-        seen.append((steps, run.optimiser.param_groups[0]["lr"]))
-
-    run.run(look)
-    assert [steps for steps, _ in seen] == [{1}, {2}, {3}, {4}] * 2
-    assert [lr for _, lr in seen] == [0.1] * 4 + [0.05] * 4
+    pictures = Pictures(plans, lr=0.1)
+    pictures.run()
+    seen = [state["optimiser"] for _, state in pictures.steps]
+    assert [{int(moment["step"]) for moment in one["state"].values()} for one in seen] == [{1}, {2}, {3}, {4}] * 2
+    assert [one["param_groups"][0]["lr"] for one in seen] == [0.1] * 4 + [0.05] * 4
 
 
 def test_a_learnt_source_is_kept_over_the_switch() -> None:
     plans = plan_picture("full-path-lora", 8, PAPER, path_steps=2)
     assert [plan.name for plan in plans] == ["vsd", "full-path-lora"]
-    run = begin(plans)
-    adapters = []
-    run.run(lambda run, size: adapters.append(run.rule_state.adapter))
+    pictures = Pictures(plans)
+    pictures.run()
+    adapters = [run.rule_state.adapter for run, _ in pictures.steps]
     assert len({id(adapter) for adapter in adapters}) == 1
     assert adapters[0].parameters()[0].abs().max() > 0
-
-
-def test_no_steps_are_an_error() -> None:
-    with pytest.raises(ValueError, match="no stage"):
-        begin((StagePlan("sds", 0, SDS(), UNIFORM),))
 
 
 def test_x_of_another_shape_is_an_error() -> None:
@@ -155,6 +146,8 @@ def test_unknown_names_are_told_with_those_there_are() -> None:
         plan_picture("bridges", 10, PAPER)
     with pytest.raises(UnknownRule, match="guidance_scale"):
         make_rule("sds", PAPER, scale=3)
+    with pytest.raises(UnknownRule, match="no constant 'first'"):
+        plan_picture("sds", 10, PAPER, first="0.5")  # its stages could not be told apart
     assert "lora_lr" in constants_of("vsd") and "lora_lr" not in constants_of("sds")
 
 

@@ -23,7 +23,7 @@ from realify import __version__
 from realify.commands.progress import Interrupt, ProgressView
 from realify.job.errors import is_own, message_and_fix
 from realify.job.events import Stopped
-from realify.job.run_folder import CHECKPOINT, Job, holds_run, load_job, log_to, save_job
+from realify.job.run_folder import CHECKPOINT, NAME, Job, check_free, load_job, log_to, save_job
 from realify.setting import SettingsError, shown
 from realify.settings import PRESETS, Settings, apply, describe, preset, to_dict
 
@@ -213,8 +213,7 @@ def _new_job(sketch: Path | None, prompt: str | None, out: Path | None, settings
 
 def _begin(folder: Path, job: Job, console: Console) -> None:
     """Makes the run folder of a new job; an earlier run there is started over, other files left alone."""
-    if folder.exists() and any(folder.iterdir()) and not holds_run(folder):
-        raise SettingsError(f"{folder} is not empty and holds no run.", "Choose another --workdir.")
+    check_free(folder, NAME, "--workdir")
     from realify.job.checkpoint import discard_checkpoint
 
     if (folder / CHECKPOINT).exists():

@@ -14,8 +14,10 @@ from rich.table import Table
 
 from realify.commands.cli import key_values, told_errors
 from realify.commands.progress import Interrupt, ProgressView
-from realify.images.job import FITS, PARAMETERS, ImageError, ImageJob, Task, holds_run, load_job
+from realify.images.job import FITS, NAME, PARAMETERS, ImageError, ImageJob, Task, load_job
 from realify.job.events import Stopped
+from realify.job.run_folder import check_free
+from realify.settings import RULES
 
 if TYPE_CHECKING:
     from realify.images.results import Made
@@ -31,8 +33,8 @@ Out = Annotated[Path | None, typer.Option("--out", "-o", help="The picture to wr
 Rule = Annotated[
     Text,
     typer.Option(
-        help="bridge (if none is named), sds, nfsd, csd, vsd, ism, sdi, dds, full-path, full-path-unconditional, "
-        "full-path-lora; `realify image rules` says what each is for."
+        help=f"One of {', '.join(RULES)}, or dds to edit a picture; bridge if none is named. "
+        "`realify image rules` says what each is for."
     ),
 ]
 Steps = Annotated[Whole, typer.Option(help="Of all stages together; the prior's own number if none is given.")]
@@ -148,10 +150,11 @@ def rules(debug: Debug = False) -> None:
     console = Console()
     with told_errors(Console(stderr=True), debug):
         # Imported here: torch takes a second, and `realify --help` should not.
-        from distill.rules.registry import RULES, constants_of
+        from distill.rules.registry import RULES as ALL_RULES
+        from distill.rules.registry import constants_of
 
         table = Table("rule", "the source", "use", "constants", box=None, pad_edge=False)
-        for name, entry in RULES.items():
+        for name, entry in ALL_RULES.items():
             table.add_row(name, entry.source, entry.use, ", ".join(constants_of(name)))
         if not console.is_terminal:
             console.width = 400  # a pipe has no width: keep each rule on one line
@@ -169,8 +172,7 @@ def _run(task: Task, given: dict[str, Any]) -> None:
     else:
         job = _new_job(task, _asked(given))
         folder = job.folder
-        if folder.exists() and any(folder.iterdir()) and not holds_run(folder):
-            raise ImageError(f"{folder} is not empty and holds no run.", "Choose another -o.")
+        check_free(folder, NAME, "-o")
     made = _run_job(job, folder, resume is not None, console)
     for file in made.files:
         _tell(console, f"wrote {file}")
@@ -236,10 +238,10 @@ def _run_job(job: ImageJob, folder: Path, resume: bool, console: Console) -> Mad
     """What was made, as far as it came. Exits where it was stopped before there was a picture."""
     with Interrupt() as interrupt:
         # Imported here: torch takes a second, and `realify --help` should not.
-        from distill.rules.registry import RULES
+        from distill.rules.registry import RULES as ALL_RULES
         from realify.images.run import ImageRun, StoppedEarly
 
-        words = {"load": "loading the prior", **{name: f"distilling by {name}" for name in RULES}}
+        words = {"load": "loading the prior", **{name: f"distilling by {name}" for name in ALL_RULES}}
         with ProgressView(console, words) as view:
             try:
                 return ImageRun(job, folder, resume, view.on_event, interrupt.requested).run()

@@ -106,7 +106,7 @@ def save_job(folder: Path, job: ImageJob) -> None:
 
 def load_job(folder: Path) -> ImageJob:
     """What `save_job` wrote. Raises ImageError: no run of pictures there, or one that is finished."""
-    if not holds_run(folder):
+    if not (folder / NAME).exists():
         raise ImageError(f"{folder} holds no run of `realify image`.", "Give the folder that the stopped run named.")
     if (folder / DONE).exists():
         raise ImageError(f"The run in {folder} is finished.", "Start a new one for another picture.")
@@ -117,8 +117,3 @@ def load_job(folder: Path) -> ImageJob:
         return ImageJob(**about)
     except (ValueError, TypeError, KeyError) as wrong:
         raise ImageError(f"{folder / NAME} cannot be read: {wrong}.", "Start a new run.") from wrong
-
-
-def holds_run(folder: Path) -> bool:
-    """Whether the folder is a run's."""
-    return (folder / NAME).exists()

@@ -1,6 +1,6 @@
 """A job's state in one safetensors file: the tensors in its body, the rest as JSON in its header.
 
-The state is a tree of dicts, lists, tuples, tensors, numpy arrays and plain values, so `module.state_dict()`,
+The state is a tree of dicts, lists, tuples, tensors and plain values, so `module.state_dict()`,
 `optimizer.state_dict()`, `generator.get_state()` and `rng.bit_generator.state` go in as they are and come out
 equal.
 """
@@ -11,7 +11,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -19,7 +18,7 @@ from safetensors.torch import save
 from realify.job.atomic import write_atomic
 from realify.job.run_folder import CHECKPOINT
 
-FORMAT, VERSION = "realify-checkpoint", "1"
+FORMAT, VERSION = "realify-checkpoint", "2"
 
 
 class CheckpointError(RuntimeError):
@@ -66,11 +65,10 @@ def discard_checkpoint(folder: Path) -> None:
 
 def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     """`value` as JSON; tensors go to `tensors` and leave their name; what JSON lacks becomes {"kind": …}."""
-    if isinstance(value, torch.Tensor | np.ndarray):
-        kind = "tensor" if isinstance(value, torch.Tensor) else "array"
+    if isinstance(value, torch.Tensor):
         name = str(len(tensors))
-        tensors[name] = torch.as_tensor(value).detach().to("cpu", copy=True).contiguous()
-        return {"kind": kind, "name": name}
+        tensors[name] = value.detach().to("cpu", copy=True).contiguous()
+        return {"kind": "tensor", "name": name}
     if isinstance(value, dict):  # as pairs, since JSON has no keys but text
         return {"kind": "dict", "items": [[key, _pack(item, tensors)] for key, item in value.items()]}
     if isinstance(value, tuple):
@@ -90,8 +88,6 @@ def _unpack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
         return value
     if value["kind"] == "tensor":
         return tensors[value["name"]]
-    if value["kind"] == "array":
-        return tensors[value["name"]].numpy()
     if value["kind"] == "dict":
         return {key: _unpack(item, tensors) for key, item in value["items"]}
     return tuple(_unpack(item, tensors) for item in value["items"])

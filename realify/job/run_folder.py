@@ -76,9 +76,12 @@ def log_to(folder: Path) -> Iterator[None]:
         handler.close()
 
 
-def holds_run(folder: Path) -> bool:
-    """Whether the folder is a run's."""
-    return (folder / NAME).exists()
+def check_free(folder: Path, name: str, otherwise: str) -> None:
+    """SettingsError for a folder that holds something, but no file of that `name`, as every run of a kind has. Its fix
+    is to choose another of `otherwise`.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / name).exists():
+        raise SettingsError(f"{folder} is not empty and holds no run.", f"Choose another {otherwise}.")
 
 
 def as_json(values: object) -> bytes:

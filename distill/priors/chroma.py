@@ -12,8 +12,7 @@ from distill.prior import PromptEmbeds
 from distill.priors.flux import Flux
 from distill.priors.large import encoder_dtype
 from distill.priors.loading import PriorError
-from distill.priors.t5 import T5Encoder
-from distill.priors.text import pad_tokens
+from distill.priors.text import T5Encoder, pad_tokens
 
 
 class Chroma(Flux):

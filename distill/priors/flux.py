@@ -19,14 +19,12 @@ from transformers import CLIPTextModel
 from distill.card import PriorCard, PriorDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
-from distill.priors.card import choose_card
-from distill.priors.clip import ClipEncoder
 from distill.priors.large import encoder_dtype, latent_side, network_dtype, refuse_controlnet
-from distill.priors.latents import open_latents
-from distill.priors.loading import require_parts
+from distill.priors.loading import choose_card, require_parts
 from distill.priors.options import PriorOptions
 from distill.priors.scheduler import read_flow
-from distill.priors.t5 import T5Encoder
+from distill.priors.space import open_latents
+from distill.priors.text import ClipEncoder, T5Encoder
 
 RESOLUTION = 1024  # what the family is trained for at the end; its configuration names none
 MAX_TOKENS = 512

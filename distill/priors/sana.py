@@ -23,11 +23,9 @@ from transformers import Gemma2Model, GemmaTokenizer
 from distill.card import PriorCard, PriorDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
-from distill.priors.card import choose_card
 from distill.priors.large import encoder_dtype, latent_side, network_dtype, refuse_controlnet
-from distill.priors.loading import PriorError, load_model, read_config, require_parts
+from distill.priors.loading import PriorError, choose_card, load_model, load_tokenizer, read_config, require_parts
 from distill.priors.options import PriorOptions
-from distill.priors.tokenizer import load_tokenizer
 from distill.schedule import NoiseSchedule
 
 MAX_TOKENS = 300

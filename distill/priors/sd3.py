@@ -17,14 +17,12 @@ from transformers import CLIPTextModelWithProjection
 from distill.card import PriorCard, PriorDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
-from distill.priors.card import choose_card
-from distill.priors.clip import ClipEncoder
 from distill.priors.large import encoder_dtype, latent_side, network_dtype, refuse_controlnet
-from distill.priors.latents import open_latents
-from distill.priors.loading import PriorError, require_parts
+from distill.priors.loading import PriorError, choose_card, require_parts
 from distill.priors.options import PriorOptions
 from distill.priors.scheduler import read_flow
-from distill.priors.t5 import T5Encoder
+from distill.priors.space import open_latents
+from distill.priors.text import ClipEncoder, T5Encoder
 
 PARTS = ("transformer", "vae", "scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
 T5_TOKENS = 256  # as the pipeline of diffusers pads; SD3 was trained with 77, SD3.5 with 256

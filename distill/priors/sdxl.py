@@ -17,13 +17,12 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection
 from distill.card import PriorCard, PriorDefaults
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
-from distill.priors.card import choose_card
-from distill.priors.clip import ClipEncoder
 from distill.priors.controlnet import ControlNets
-from distill.priors.latents import open_latents
-from distill.priors.loading import PriorError, read_config, require_parts
+from distill.priors.loading import PriorError, choose_card, read_config, require_parts
 from distill.priors.options import PriorOptions
 from distill.priors.scheduler import read_diffusion
+from distill.priors.space import open_latents
+from distill.priors.text import ClipEncoder
 
 PARTS = ("unet", "vae", "scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
 SIZES = 6  # numbers of a base model's size conditioning; a refiner has 5

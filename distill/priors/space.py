@@ -1,14 +1,16 @@
-"""What a prior diffuses: pixels behind pixel_unshuffle, or the latents of an autoencoder."""
+"""What a prior diffuses: pixels behind pixel_unshuffle, or the latents of the autoencoder in its folder."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
-from distill.priors.loading import PriorError
+from distill.priors.loading import PriorError, load_model
 
 
 class Space(Protocol):
@@ -63,6 +65,25 @@ class LatentSpace:
     @torch.no_grad()
     def decode(self, x: Tensor) -> Tensor:
         return self.vae.decode(x.float() / self._scale + self._shift).sample
+
+
+def open_latents(folder: Path, channels: int, name: str, device: torch.device) -> LatentSpace:
+    """The space of the folder's VAE, for a network that takes `channels`.
+
+    Raises PriorError where the network takes more than a noisy latent, or latents that are normalised by channel.
+    """
+    vae = load_model(AutoencoderKL, folder / "vae").to(device)
+    if channels != (made := vae.config["latent_channels"]):
+        raise PriorError(
+            f"{name}: the network takes {channels} channels and the VAE makes {made}: an inpainting, editing or "
+            "upscaling model; use its text-to-image base"
+        )
+    if vae.config.get("latents_mean") is not None:
+        raise PriorError(
+            f"{name}: its latents are normalised by channel (latents_mean in vae/config.json), which goes with "
+            "noise in EDM's manner; neither runs here, so use a model whose VAE has a scaling factor only"
+        )
+    return LatentSpace(vae)
 
 
 def resize(pixels: Tensor, resolution: int) -> Tensor:

@@ -19,15 +19,13 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from distill.card import PriorCard
 from distill.prior import PromptEmbeds
 from distill.priors.base import DiffusersPrior
-from distill.priors.card import choose_card
 from distill.priors.controlnet import ControlNets
 from distill.priors.guided import FOLDER as HEAD
 from distill.priors.guided import Guided
-from distill.priors.latents import open_latents
-from distill.priors.loading import PriorError, load_model, require_parts
+from distill.priors.loading import PriorError, choose_card, load_model, require_parts
 from distill.priors.options import PriorOptions
 from distill.priors.scheduler import read_diffusion
-from distill.priors.space import PixelSpace, Space
+from distill.priors.space import PixelSpace, Space, open_latents
 from distill.priors.text import bag_of_words, pad_tokens
 
 

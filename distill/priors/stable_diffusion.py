@@ -22,7 +22,7 @@ from distill.priors.base import DiffusersPrior
 from distill.priors.controlnet import ControlNets
 from distill.priors.guided import FOLDER as HEAD
 from distill.priors.guided import Guided
-from distill.priors.loading import PriorError, choose_card, load_model, require_parts
+from distill.priors.loading import PriorError, choose_card, load_model, load_tokenizer, require_parts
 from distill.priors.options import PriorOptions
 from distill.priors.scheduler import read_diffusion
 from distill.priors.space import PixelSpace, Space, open_latents
@@ -49,7 +49,7 @@ class StableDiffusion(DiffusersPrior):
         require_parts(folder, ("unet", "text_encoder", "tokenizer", "scheduler"))
         super().__init__(folder, name, device, dtype, options)
         self._text_encoder: Any = load_model(CLIPTextModel, folder / "text_encoder").to(device)
-        self._tokenizer: Any = CLIPTokenizer.from_pretrained(str(folder / "tokenizer"), local_files_only=True)
+        self._tokenizer = load_tokenizer(CLIPTokenizer, folder / "tokenizer")
         schedule, self.parametrization = read_diffusion(folder)
         self.schedule = schedule.to(device)
         self._check_unet()

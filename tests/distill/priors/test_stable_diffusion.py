@@ -215,6 +215,13 @@ def test_incomplete_folders_name_what_is_missing(copy: Path) -> None:
         tiny(copy)
 
 
+def test_a_tokenizer_without_its_vocabulary_is_refused(copy: Path) -> None:
+    """transformers opens it all the same, and every word is unknown to it."""
+    (copy / "tokenizer" / "tokenizer.json").unlink()
+    with pytest.raises(PriorError, match=r"tokenizer: no tokenizer.json"):
+        tiny(copy)
+
+
 def test_models_that_this_family_cannot_run_are_refused_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(PriorError, match="inpainting"):
         tiny(save_tiny(tmp_path / "inpainting", channels=9))

@@ -117,7 +117,7 @@ def test_what_is_saved_answers_alike(tmp_path: Path) -> None:
 
 
 def test_a_missing_one_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"python -m training\.classifier --data"):
+    with pytest.raises(FileNotFoundError, match=r"python -m benchmarks\.prior\.classifier --data"):
         load_classifier(tmp_path / "none.safetensors")
 
 

@@ -39,8 +39,8 @@ def check_all(expected: dict[Path, str], monkeypatch: pytest.MonkeyPatch) -> dic
     alone: had one of them crashed it or hung, none would have a result."""
     (folder,) = {path.parent for path in expected}
     values = {"folder": str(folder), "max_vertices": LIMITS.vertices, "max_faces": LIMITS.faces}
-    limits = {"memory_bytes": LIMITS.memory_bytes, "seconds": LIMITS.seconds, "readable": folder}
-    parsed = run_capped("tests.sdf_fit.sandbox.child_functions:parse_all", values, **limits)  # type: ignore[arg-type]
+    caps = {"memory_bytes": LIMITS.memory_bytes, "seconds": LIMITS.seconds, "readable": folder}
+    parsed = run_capped("tests.sdf_fit.sandbox.child_functions:parse_all", values, **caps)  # type: ignore[arg-type]
 
     def of_one(target: str, order: dict[str, str], **_: object) -> dict[str, object]:
         name = Path(order["path"]).name

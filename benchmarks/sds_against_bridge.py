@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from benchmarks.picture_measures import Figures, measure
 from benchmarks.shaping import digest_of, shaping
@@ -31,10 +31,11 @@ from distill.load import EMBEDDED, load_prior
 from distill.prior import Prior
 from distill.prompts import PromptTable
 from distill.rules.stage import stage_runs
+from realify.job.sheet import SheetRow, paint_sheet
 from realify.result.render_views import BACKGROUND, draw_sketch
 from realify.settings import Settings, apply, preset, to_dict
 from realify.stages.plan import plan_stages
-from realify.stages.random_views import Shot, photograph, sample_shots
+from realify.stages.random_views import ViewSetup, render_views, sample_setups
 from realify.stages.rendered_body import RenderedBody
 from sdf_fit.body.body import Body
 from sdf_fit.body.targets import Targets, silhouette_targets
@@ -51,7 +52,7 @@ HEADER = ["", "saturation: SDS", "→ bridge", "renders", "clipped: SDS", "→ b
 HERE = Path(__file__).parent
 CACHE, SHEET = HERE / "cache", ROOT / "docs" / "images" / "sds-against-bridge.png"
 VIEWS, SIZE = 16, 64
-LARGE, MARGIN, CAPTION = 192, 10, 26  # pixels of the sheet
+LARGE = 192  # pixels of the sheet's pictures
 FRONT = View(azimuth=30.0, elevation=15.0, distance=distance_for_fill(0.95, 38.0), fovy=38.0)
 SECONDS = (15.0, 0.25)  # of a fit and of a step, about, on a free core
 
@@ -137,14 +138,14 @@ def look(body: Body, sketch: Sketch, prior: Prior) -> Outcome:
     renderer, surface = NumbaRasterizer(), body.surface()
     setting = replace(preset("draft").render, views=VIEWS, close_up=0.0, random_background=0.0)
     generator = torch.Generator().manual_seed(1)
-    shots = [
-        replace(shot, background=plain(prior.card.backgrounds[shot.background_word or ""], SIZE))
-        for shot in sample_shots(setting, prior.card, SIZE, surface.vertices, generator)
+    setups = [
+        replace(setup, background=plain(prior.card.backgrounds[setup.background_word or ""], SIZE))
+        for setup in sample_setups(setting, prior.card, SIZE, surface.vertices, generator)
     ]
-    images = photograph(renderer, surface, body.material, shots, SIZE, setting.supersample)
-    masks = draw(renderer, surface, [shot.view for shot in shots], SIZE).hit
-    front = Shot(FRONT, STUDIO, plain((BACKGROUND, BACKGROUND, BACKGROUND), LARGE), None, "")
-    large = photograph(renderer, surface, body.material, [front], LARGE, supersample=2)[0]
+    images = render_views(renderer, surface, body.material, setups, SIZE, setting.supersample)
+    masks = draw(renderer, surface, [setup.view for setup in setups], SIZE).hit
+    front = ViewSetup(FRONT, STUDIO, plain((BACKGROUND, BACKGROUND, BACKGROUND), LARGE), None, "")
+    large = render_views(renderer, surface, body.material, [front], LARGE, supersample=2)[0]
     iou = silhouette_iou(body.mesh(), sketch, renderer)
     return Outcome(_bytes(images), masks.numpy(), _bytes(large), iou)
 
@@ -189,18 +190,9 @@ def write_sheet(path: Path, found: dict[str, tuple[Outcome, Outcome]], settings:
         f"SDS, {first} steps, then the bridge, {second} steps": [pair[1].large for pair in found.values()],
         "held-out renders of what the embedded prior learnt from": [_four(renders(name)[0]) for name in found],
     }
-    shade = (round(BACKGROUND * 255),) * 3
-    sheet = Image.new("RGB", (2 * MARGIN + len(found) * LARGE, 2 * MARGIN + len(rows) * (CAPTION + LARGE)), shade)
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for row, (title, pictures) in enumerate(rows.items()):
-        top = MARGIN + row * (CAPTION + LARGE)
-        pen.text((MARGIN, top + 4), title, (70, 70, 70), font)
-        sheet.paste(Image.fromarray(np.concatenate(pictures, axis=1)), (MARGIN, top + CAPTION))
-    for column, name in enumerate(found):
-        prompt = PROMPTS[name].removeprefix("a photo of ")
-        pen.text((MARGIN + (column + 0.5) * LARGE, MARGIN + CAPTION - 6), prompt, (70, 70, 70), font, anchor="mt")
+    heads = SheetRow(captions=[PROMPTS[name].removeprefix("a photo of ") for name in found])
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
+    paint_sheet([heads, *(SheetRow(*row) for row in rows.items())], LARGE).save(path)
 
 
 def _four(images: np.ndarray) -> np.ndarray:

@@ -39,14 +39,14 @@ WHOLE: Part = ("a step", "", "")
 # the line above
 PARTS: tuple[Part, ...] = (
     ("the prior's forward pass", "distill/prior.py", "predict_together"),
-    ("shots, rasterised", "realify/stages/rasterised.py", "expose"),
+    ("setups, rasterised", "realify/stages/rasterized_views.py", "rasterize_views"),
     ("- rasterise and interpolate", "sdf_fit/render/surface.py", "draw"),
-    ("photographs", "realify/stages/random_views.py", "develop"),
+    ("photographs", "realify/stages/random_views.py", "shade_views"),
     ("- material field", "sdf_fit/body/fields.py", "forward"),
     ("- shade", "render/shading.py", "shade"),
     ("- antialias", "render/antialias.py", "antialias"),
     ("what the prior wants to see", "realify/stages/control_images.py", "control_pictures"),
-    ("random shots", "realify/stages/random_views.py", "sample_shots"),
+    ("random setups", "realify/stages/random_views.py", "sample_setups"),
     ("colour terms", "realify/stages/rendered_body.py", "_color_terms"),
     ("extract the surface, with normals", "sdf_fit/body/body.py", "surface"),
     ("terms of the shape", "realify/stages/rendered_body.py", "_regulariser"),
@@ -59,7 +59,7 @@ PARTS: tuple[Part, ...] = (
     ("optimiser", "torch/optim/adam.py", "step"),
     ("check the gradients", "sdf_fit/fit.py", "_check_gradients"),
     ("keep thin parts", "sdf_fit/body/body.py", "keep_thin_parts"),
-)  # shots and silhouettes share "rasterise"; photographs and what the prior sees the material field, "antialias" too
+)  # setups and silhouettes share "rasterise"; photographs and what the prior sees the material field, "antialias" too
 
 
 class Bench:

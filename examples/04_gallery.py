@@ -10,8 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from realify.job.sheet import MARGIN
 from realify.pipeline import run
-from realify.result.contact_sheet import CAPTION, MARGIN
 from realify.settings import apply, preset
 
 SKETCHES = Path(__file__).parent / "sketches"
@@ -40,7 +40,7 @@ def main() -> None:
         done = run(SKETCHES / f"{name}.glb", PROMPTS[name], settings, folder, lambda event: None, lambda: False)
         sheet = Image.open(done.contact_sheet)
         for row in range(2):
-            top = MARGIN + row * (MARGIN + CAPTION + SIZE) + CAPTION
+            top = (row + 1) * (sheet.height - MARGIN) // 2 - SIZE
             picture.paste(sheet.crop((MARGIN, top, MARGIN + SIZE, top + SIZE)), (column * SIZE, row * SIZE))
         print(name, done.glb, flush=True)
     args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -75,6 +75,7 @@ class Job(BaseModel):
     step: int = 0
     total: int = 0
     seconds_left: float | None = None
+    fraction: float = Field(0.0, description="How much of the job is done, by time, 0 to 1.")
     loss: float | None = None
     error: ErrorBody | None = None
     warnings: list[str] = []
@@ -105,8 +106,8 @@ class JobList(BaseModel):
 class Event(BaseModel):
     """What an event stream carries as `data`; `id` is the stream's event id.
 
-    kind "state": the job's state changed. "progress": stage, step, total, seconds_left, loss, preview. "removed": the
-    job is gone. `warnings` are those that are new.
+    kind "state": the job's state changed. "progress": stage, step, total, seconds_left, fraction, loss, preview.
+    "removed": the job is gone. `warnings` are those that are new.
     """
 
     id: int
@@ -118,6 +119,7 @@ class Event(BaseModel):
     step: int | None = None
     total: int | None = None
     seconds_left: float | None = None
+    fraction: float | None = None
     loss: float | None = None
     preview: str | None = None
     warnings: list[str] = []

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from realify.stages.random_views import Material, Shot, photograph
+from realify.stages.random_views import Material, ViewSetup, render_views
 from sdf_fit import WORKING_RADIUS
 from sdf_fit.cameras import View
 from sdf_fit.render import Rasterizer
@@ -25,14 +25,14 @@ TOGETHER = 4  # pictures that are drawn at once, for memory's sake
 
 @torch.no_grad()
 def cutouts(
-    renderer: Rasterizer, surface: Surface, material: Material, shots: Sequence[Shot], size: int
+    renderer: Rasterizer, surface: Surface, material: Material, setups: Sequence[ViewSetup], size: int
 ) -> list[Image.Image]:
-    """A textured body as the stages photograph it, RGBA, one picture a shot; their backgrounds are left out."""
+    """A textured body as the stages photograph it, RGBA, one picture a setup; their backgrounds are left out."""
     pictures = []
-    for start in range(0, len(shots), TOGETHER):
-        part = [replace(shot, background=plain((0, 0, 0), size)) for shot in shots[start : start + TOGETHER]]
-        on_black = srgb_to_linear(photograph(renderer, surface, material, part, size, SAMPLES))
-        mask = soft_mask(renderer, draw(renderer, surface, [shot.view for shot in part], size * SAMPLES))
+    for start in range(0, len(setups), TOGETHER):
+        part = [replace(setup, background=plain((0, 0, 0), size)) for setup in setups[start : start + TOGETHER]]
+        on_black = srgb_to_linear(render_views(renderer, surface, material, part, size, SAMPLES))
+        mask = soft_mask(renderer, draw(renderer, surface, [setup.view for setup in part], size * SAMPLES))
         coverage = F.avg_pool2d(mask[:, None], SAMPLES)[:, 0]
         pictures += [straight(*pair) for pair in zip(on_black, coverage, strict=True)]
     return pictures

@@ -28,7 +28,7 @@ from distill.prompts import PromptTable
 from distill.rules.stage import StageRun
 from realify.settings import Settings, preset
 from realify.stages.plan import plan_stages
-from realify.stages.random_views import Shot, sample_shots
+from realify.stages.random_views import ViewSetup, sample_setups
 from realify.stages.rendered_body import RenderedBody
 from sdf_fit.body.body import Body
 from sdf_fit.body.targets import silhouette_targets
@@ -118,10 +118,10 @@ def make(job: Job) -> None:
     settings = recipe(dice, prior.card.defaults.keep_colors, job.number)
     body = distilled(sketch, caption(thing.phrase), prior, settings)
     with ShardWriter(job.path) as shard:
-        shots = _shots(prior, body, settings.seed)
-        pictures = cutouts(make_renderer("numba"), body.surface().detached(), body.material, shots, SIZE)
-        for index, (picture, shot) in enumerate(zip(pictures, shots, strict=True)):
-            shard.add_view(job.number, index, picture, card(job, thing, shot, settings))
+        setups = _shots(prior, body, settings.seed)
+        pictures = cutouts(make_renderer("numba"), body.surface().detached(), body.material, setups, SIZE)
+        for index, (picture, setup) in enumerate(zip(pictures, setups, strict=True)):
+            shard.add_view(job.number, index, picture, card(job, thing, setup, settings))
 
 
 def sketched(thing: Thing, number: int) -> Sketch:
@@ -165,13 +165,13 @@ def distilled(sketch: Sketch, prompt: str, prior: Prior, settings: Settings) -> 
 
 
 @torch.no_grad()
-def _shots(prior: Prior, body: Body, seed: int) -> list[Shot]:
+def _shots(prior: Prior, body: Body, seed: int) -> list[ViewSetup]:
     how = replace(preset("draft").render, views=VIEWS, close_up=CLOSE_UP_SHARE)
     generator = torch.Generator().manual_seed(seed + 1)
-    return sample_shots(how, prior.card, SIZE, body.surface().vertices, generator)
+    return sample_setups(how, prior.card, SIZE, body.surface().vertices, generator)
 
 
-def card(job: Job, thing: Thing, shot: Shot, settings: Settings) -> dict[str, Any]:
+def card(job: Job, thing: Thing, setup: ViewSetup, settings: Settings) -> dict[str, Any]:
     """What is known of a picture: as in the world's shards, and how it was made."""
     return {
         "object": job.number,
@@ -179,12 +179,12 @@ def card(job: Job, thing: Thing, shot: Shot, settings: Settings) -> dict[str, An
         "phrase": thing.phrase,
         "color": thing.color,
         "material": thing.material,
-        "view": shot.view_word,
+        "view": setup.view_word,
         "scene": "",
-        "caption": caption(thing.phrase, shot.view_word),
+        "caption": caption(thing.phrase, setup.view_word),
         "transparent": True,
         "artefact": True,
-        **camera_card(shot.view),
+        **camera_card(setup.view),
         "prior": Path(job.prior).name,
         "steps": settings.stage1.steps,
         "guidance_scale": settings.stage1.strength,

@@ -7,16 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.prior.held_out import Example, prompts_of
 from benchmarks.prior.sampling import draw_samples
 from distill.prior import Prior
+from realify.job.sheet import SheetRow, paint_sheet
 from training.corruptions import DESCRIPTORS
 
 TILE, GAP = 128, 2  # pixels of a sample and between two
-LABEL, LINE, MARGIN = 110, 14, 8  # text at the left, its lines, paper
-PAPER, INK = (236, 236, 236), (60, 60, 60)
 SEEDS = (0, 1)
 
 Rows = Mapping[str, np.ndarray]  # a title → images [N, S, S, 3], 0..1
@@ -65,33 +63,7 @@ def word_rows(prior: Prior, pictures: Sequence[Example], steps: int) -> Rows:
 
 def write_sheet(rows: Rows, captions: Sequence[str], path: Path) -> None:
     """Rows of images [N, S, S, 3] under N captions, in the file's own format."""
-    font = ImageFont.load_default(11)
-    texts = [_wrapped(caption, font, TILE - 8) for caption in captions]
-    head = MARGIN + LINE * max(text.count("\n") + 1 for text in texts)
-    side = TILE + GAP
-    sheet = Image.new("RGB", (LABEL + len(captions) * side + MARGIN, head + len(rows) * side + MARGIN), PAPER)
-    pen = ImageDraw.Draw(sheet)
-    for column, text in enumerate(texts):
-        pen.text((LABEL + column * side + 3, 4), text, INK, font)
-    for row, (name, images) in enumerate(rows.items()):
-        top = head + row * side
-        pen.text((MARGIN, top + TILE // 2 - 8), _wrapped(name, font, LABEL - 2 * MARGIN), INK, font)
-        for column, image in enumerate(images):
-            picture = Image.fromarray((image.clip(0, 1) * 255 + 0.5).astype(np.uint8))
-            if picture.width != TILE:
-                picture = picture.resize((TILE, TILE), Image.Resampling.BICUBIC)
-            sheet.paste(picture, (LABEL + column * side, top))
+    painted = [SheetRow(captions=captions)]
+    painted += [SheetRow(name, list((images.clip(0, 1) * 255 + 0.5).astype(np.uint8))) for name, images in rows.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, quality=90)
-
-
-def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """In lines of at most `width` pixels."""
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return "\n".join(lines).strip()
+    paint_sheet(painted, TILE, gap=GAP, lines=5).save(path, quality=90)

@@ -18,8 +18,8 @@ from benchmarks.prior.held_out import Example, examples
 from benchmarks.prior.sheets import Rows, guide_pictures, scale_rows
 from distill.prior import Prior
 from realify.stages.control_images import guide_picture
-from realify.stages.random_views import develop
-from realify.stages.rasterised import Shot, expose
+from realify.stages.random_views import shade_views
+from realify.stages.rasterized_views import ViewSetup, rasterize_views
 from sdf_fit.body.body import Body
 from sdf_fit.cameras import camera_positions
 from sdf_fit.render import Rasterizer, make_renderer
@@ -88,10 +88,10 @@ def photographed(body: Body, sketch: Sketch, picture: Example, renderer: Rasteri
     view = in_work(camera_of(picture.meta), sketch)
     generator = torch.Generator().manual_seed(picture.meta["object"])
     light = sample_light(camera_positions([view])[0], generator, EXPOSURE)
-    shot = Shot(view, light, torch.from_numpy(framed.backdrop), None, framed.view)
-    exposed = expose(renderer, body.surface().detached(), [shot], framed.framing.size, SUPERSAMPLE)
-    guide = guide_picture(exposed, body.drawn, "textured", 1.0)[0].numpy()
-    photograph = develop(exposed, body.material)[0].numpy()
+    setup = ViewSetup(view, light, torch.from_numpy(framed.backdrop), None, framed.view)
+    rasterized = rasterize_views(renderer, body.surface().detached(), [setup], framed.framing.size, SUPERSAMPLE)
+    guide = guide_picture(rasterized, body.drawn, "textured", 1.0)[0].numpy()
+    photograph = shade_views(rasterized, body.material)[0].numpy()
     return Fitted(Example(framed, picture.meta, guide), photograph)
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from benchmarks.prior.goals import Goal
 from benchmarks.prior.goals import table as table_of_goals
@@ -16,7 +16,8 @@ from benchmarks.realism.figures import Aim, Array, Evidence, Row
 from benchmarks.realism.objects import LARGE, TestObject
 from benchmarks.realism.result import NEAR, in_work
 from benchmarks.yardstick import markdown
-from realify.result.render_views import BACKGROUND, draw_sketch
+from realify.job.sheet import PAPER, SheetRow, paint_sheet
+from realify.result.render_views import draw_sketch
 from realify.settings import Settings
 from sdf_fit.render.numba import NumbaRasterizer
 from sdf_fit.sketch.read import read_sketch
@@ -30,8 +31,6 @@ WANTED = {
     ("silhouette IoU with the sketch", ""): 0.95,
 }
 BETTER = ("KID, classifier features", "C2ST accuracy, classifier features")
-MARGIN, CAPTION = 10, 26  # pixels of the sheet
-PAPER, INK = (round(BACKGROUND * 255),) * 3, (70, 70, 70)
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -167,20 +166,11 @@ def _ways(evidence: Evidence) -> str:
 def sheet(evidence: Evidence) -> Image.Image:
     """Rows are objects; columns the sketch, the arms (first seed) and a render, from one camera."""
     titles = ["sketch", *(ARMS[arm].title for arm in evidence.outcomes), "a render of the true object"]
-    things = evidence.things
-    image = Image.new(
-        "RGB", (2 * MARGIN + len(titles) * LARGE, 2 * MARGIN + CAPTION + len(things) * (CAPTION + LARGE)), PAPER
-    )
-    pen, font = ImageDraw.Draw(image), ImageFont.load_default(15)
-    for column, title in enumerate(titles):
-        pen.text((MARGIN + (column + 0.5) * LARGE, MARGIN + 4), title, INK, font, anchor="mt")
-    for row, thing in enumerate(things):
-        top = MARGIN + CAPTION + row * (CAPTION + LARGE)
-        pen.text((MARGIN + 4, top + 4), thing.prompt, INK, font)
-        results = [seeds[0][row].front for seeds in evidence.outcomes.values()]
-        pictures = [_sketch(thing), *results, _render(thing)]
-        image.paste(Image.fromarray(np.concatenate(pictures, axis=1)), (MARGIN, top + CAPTION))
-    return image
+    rows = [SheetRow(captions=titles)]
+    for number, thing in enumerate(evidence.things):
+        results = [seeds[0][number].front for seeds in evidence.outcomes.values()]
+        rows.append(SheetRow(thing.prompt, [_sketch(thing), *results, _render(thing)]))
+    return paint_sheet(rows, LARGE)
 
 
 def _sketch(thing: TestObject) -> Array:

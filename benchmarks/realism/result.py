@@ -68,7 +68,7 @@ def look(glb: Path, thing: TestObject, seconds: float) -> Outcome:
     views = [in_work(view, sketch) for view in thing.views]
     generator = torch.Generator().manual_seed(1)
     lights = [sample_light(camera, generator, EXPOSURE) for camera in camera_positions(views)]
-    pictures = photograph(mesh, textures, views, lights, SIZE, renderer)
+    pictures = render_result(mesh, textures, views, lights, SIZE, renderer)
     front = draw_result(mesh, textures, [in_work(thing.front, sketch)], 256, renderer)[0]
     body = Mesh(mesh.vertices, mesh.faces)
     true = read_mesh(thing.mesh).transformed(np.linalg.inv(sketch.world_from_work))
@@ -119,7 +119,7 @@ def read_mesh(path: Path) -> Mesh:
     return Mesh(np.asarray(found.vertices, np.float32), np.asarray(found.faces, np.int32))
 
 
-def photograph(
+def render_result(
     mesh: UnwrappedMesh,
     textures: Textures,
     views: Sequence[View],

@@ -59,6 +59,7 @@ class Job:
     step: int = 0
     total: int = 0
     seconds_left: float | None = None
+    fraction: float = 0.0  # of the server's work that is done
     told: float = field(default_factory=time.time)  # when seconds_left was true
     place: int | None = None  # jobs in front of it
     trouble: dict[str, str] | None = None

@@ -17,7 +17,7 @@ PHASES: dict[str, Phase] = {
     "dead": "dead",
     "done": "fetching",
 }
-TOLD = ("stage", "step", "total", "seconds_left", "preview")
+TOLD = ("stage", "step", "total", "seconds_left", "fraction", "preview")
 
 
 def take_job(job: Job, told: dict[str, Any]) -> bool:

@@ -20,7 +20,7 @@ MOST = 8 * 2**20  # bytes of one event
 @dataclass(frozen=True)
 class Message:
     """An event: its id, for `after`; its kind (state, progress, warning, removed); and the event itself, as in the
-    server's docs: id, job, kind, time, state, stage, step, total, seconds_left, preview, warnings, error."""
+    server's docs: id, job, kind, time, state, stage, step, total, seconds_left, fraction, preview, warnings, error."""
 
     id: str
     kind: str

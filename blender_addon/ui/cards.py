@@ -21,16 +21,6 @@ SHOWN = 6  # cards; older ones are folded away
 UNIT = 20  # pixels, at scale 1: the height of a button
 PICTURE = 4.0  # in these heights
 PROMPT_LINES = 3
-# Where a stage begins and ends in a job, as far as experience tells; the bar never goes back.
-STAGES = {
-    "read": (0.0, 0.01),
-    "fit": (0.01, 0.10),
-    "stage1": (0.10, 0.65),
-    "stage2": (0.65, 0.80),
-    "sample": (0.80, 0.95),
-    "bake": (0.95, 0.98),
-    "export": (0.98, 1.0),
-}
 ICONS = {"ready": "IMPORT", "done": "CHECKMARK", "cancelled": "CANCEL", "cancelling": "CANCEL", "queued": "SORTTIME"}
 
 
@@ -110,13 +100,9 @@ def _running_words(stage: str | None) -> str:
 
 def progress(job: Job) -> float | None:
     """How far it is, from 0 to 1; none where no bar would be true."""
-    share = min(1.0, job.step / job.total) if job.total else 0.0
     if job.phase in ("sending", "fetching"):
-        return share
-    if job.phase != "running":
-        return None
-    begin, end = STAGES.get(job.stage or "", (0.0, 0.0))
-    return begin + (end - begin) * share
+        return min(1.0, job.step / job.total) if job.total else 0.0
+    return job.fraction if job.phase == "running" else None
 
 
 def summary(job: Job) -> str:

@@ -24,7 +24,8 @@ class Advice(UserWarning):
 
 @dataclass(frozen=True)
 class Event:
-    """`step` of `total` in `stage` is done; `seconds_left` is the whole job's (None: not known yet).
+    """`step` of `total` in `stage` is done; `seconds_left` (None: not known yet) and `fraction`, what is done by time
+    from 0 to 1, are the whole job's.
 
     `preview` is the newest preview image; `warnings` are those that are new since the last event.
     """
@@ -33,6 +34,7 @@ class Event:
     step: int
     total: int
     seconds_left: float | None = None
+    fraction: float = 0.0
     loss: float | None = None
     preview: Path | None = None
     warnings: tuple[str, ...] = ()
@@ -73,6 +75,7 @@ class Ticker:
         self._done = Counter[str]()
         self._seen = Counter[str]()  # steps done under this ticker's eyes
         self._seconds = defaultdict[str, float](float)
+        self._fraction = 0.0
         self._preview: Path | None = None
         self._last: Event | None = None
 
@@ -103,8 +106,8 @@ class Ticker:
         self._seen[stage] += max(step - self._done[stage], 0)
         self._done[stage], self._last_time = step, now
         self._preview = preview or self._preview
-        total, left = self._plan[stage].total, self._seconds_left()
-        self._last = Event(stage, step, total, left, loss, self._preview, warnings)
+        left, fraction = self._tell()
+        self._last = Event(stage, step, self._plan[stage].total, left, fraction, loss, self._preview, warnings)
         self._on_event(self._last)
 
     def warn(self, warnings: tuple[str, ...]) -> None:
@@ -113,16 +116,23 @@ class Ticker:
             raise ValueError("there is no event yet that warnings could come with: tick first")
         self._on_event(replace(self._last, warnings=warnings))
 
-    def _seconds_left(self) -> float | None:
-        work_seen = sum(self._seen[name] * stage.weight for name, stage in self._plan.items())
-        if work_seen == 0:
-            return None
-        seconds = sum(self._seconds[name] for name, stage in self._plan.items() if stage.weight)
-        pace = seconds / work_seen  # for one unit of weight
-        left = 0.0
+    def _tell(self) -> tuple[float | None, float]:
+        """Seconds left, and the fraction that is done."""
+        pace, done, left = self._pace(), 0.0, 0.0
         for name, stage in self._plan.items():
-            seen, expected = self._seen[name], pace * stage.weight
-            # Ten steps' worth of the expected pace keep a stage's first, slow steps from ruling.
-            per_step = (self._seconds[name] + 10 * expected) / (seen + 10)
+            per_step = stage.weight if pace is None else self._seconds_a_step(stage, pace)
+            done += min(self._done[name], stage.total) * per_step
             left += max(stage.total - self._done[name], 0) * per_step
-        return left
+        # What a stage costs is found out on the way; a bar that went back would be read as a fault.
+        self._fraction = max(self._fraction, done / (done + left) if done else 0.0)
+        return None if pace is None else left, self._fraction
+
+    def _pace(self) -> float | None:
+        """Seconds that a unit of weight takes, once a step has been seen."""
+        work_seen = sum(self._seen[name] * stage.weight for name, stage in self._plan.items())
+        seconds = sum(self._seconds[name] for name, stage in self._plan.items() if stage.weight)
+        return seconds / work_seen if work_seen else None
+
+    def _seconds_a_step(self, stage: Stage, pace: float) -> float:
+        """Ten steps' worth of the expected pace keep a stage's first, slow steps from ruling."""
+        return (self._seconds[stage.name] + 10 * pace * stage.weight) / (self._seen[stage.name] + 10)

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from realify.job.atomic import write_atomic
-from realify.stages.random_views import photograph
-from realify.stages.rasterised import Shot
+from realify.stages.random_views import render_views
+from realify.stages.rasterized_views import ViewSetup
 from sdf_fit.body.body import Body
 from sdf_fit.cameras import ring_of_views
 from sdf_fit.render import Rasterizer
@@ -25,8 +25,8 @@ def write_preview(path: Path, body: Body, renderer: Rasterizer) -> None:
     """Front and back of the body in the studio's light, side by side, as a PNG; whole or not at all."""
     views = ring_of_views(8, ELEVATION)
     background = plain(GREY, SIZE)
-    shots = [Shot(view, STUDIO, background, None, "") for view in (views[1], views[5])]
-    images = photograph(renderer, body.surface(), body.material, shots, SIZE, supersample=2)
+    setups = [ViewSetup(view, STUDIO, background, None, "") for view in (views[1], views[5])]
+    images = render_views(renderer, body.surface(), body.material, setups, SIZE, supersample=2)
     strip = torch.cat(list(images), 1)
     buffer = io.BytesIO()
     Image.fromarray((strip * 255 + 0.5).byte().cpu().numpy()).save(buffer, "PNG")

@@ -1,4 +1,4 @@
-"""What the prior is told of the shots it is shown: the prompts' words, a multi-view prior's cameras, and the control
+"""What the prior is told of the views it is shown: the prompts' words, a multi-view prior's cameras, and the control
 pictures that it wants to see.
 """
 
@@ -17,33 +17,34 @@ from distill.prompts import PromptTable
 from distill.rules.rule import PromptBatch
 from realify.stages.control_images import control_pictures
 from realify.stages.random_views import Look, Material
-from realify.stages.rasterised import Exposed, Shot
+from realify.stages.rasterized_views import RasterizedViews, ViewSetup
 
 
-def describe_shots(prior: Prior, prompts: PromptTable, shots: Sequence[Shot]) -> PromptBatch:
-    """The prompts of the prior's pictures, each of `prior.views` shots one after another."""
-    pictures = shots[:: prior.views]
-    batch = prompts.batch([shot.view_word or None for shot in pictures], [shot.background_word for shot in pictures])
-    return _with_cameras(cast(MultiViewPrior, prior), batch, shots) if prior.views > 1 else batch
+def describe_views(prior: Prior, prompts: PromptTable, setups: Sequence[ViewSetup]) -> PromptBatch:
+    """The prompts of the prior's pictures, each of `prior.views` setups one after another."""
+    pictures = setups[:: prior.views]
+    words = [setup.view_word or None for setup in pictures]
+    batch = prompts.batch(words, [setup.background_word for setup in pictures])
+    return _with_cameras(cast(MultiViewPrior, prior), batch, setups) if prior.views > 1 else batch
 
 
 def show_controls(
-    prior: Prior, prompts: PromptBatch, exposed: Exposed, drawn: Material, look: Look, strength: float
+    prior: Prior, prompts: PromptBatch, rasterized: RasterizedViews, drawn: Material, look: Look, strength: float
 ) -> PromptBatch:
-    """The prompts with what the prior wants to see of the shots, the same beside each; see `control_pictures`.
+    """The prompts with what the prior wants to see of the setups, the same beside each; see `control_pictures`.
 
     Where it wants to see nothing, nothing is drawn.
     """
     if not prior.controls:
         return prompts
-    seen = join_views(control_pictures(prior.controls, exposed, drawn, look, strength), prior.views).to(prior.device)
+    seen = join_views(control_pictures(prior.controls, rasterized, drawn, look, strength), prior.views).to(prior.device)
     return prompts.map(lambda embeds: replace(embeds, controls=seen))
 
 
-def _with_cameras(prior: MultiViewPrior, batch: PromptBatch, shots: Sequence[Shot]) -> PromptBatch:
+def _with_cameras(prior: MultiViewPrior, batch: PromptBatch, setups: Sequence[ViewSetup]) -> PromptBatch:
     def by_picture(angles: list[float]) -> Tensor:
         return torch.tensor(angles).view(-1, prior.views)
 
-    azimuths = by_picture([shot.view.azimuth for shot in shots])
-    elevations = by_picture([shot.view.elevation for shot in shots])
+    azimuths = by_picture([setup.view.azimuth for setup in setups])
+    elevations = by_picture([setup.view.elevation for setup in setups])
     return batch.map(lambda embeds: prior.with_cameras(embeds, azimuths, elevations))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from distill.controls import KNOWN_DRAWN, ControlKind, blank_guide, join_guide
 from realify.stages.random_views import CLAY, Look, Material
-from realify.stages.rasterised import Exposed
+from realify.stages.rasterized_views import RasterizedViews
 from sdf_fit.cameras import View, cam_to_work
 from sdf_fit.render.shading import irradiance, linear_to_srgb, shade_normals
 from sdf_fit.render.surface import Drawing
@@ -23,55 +23,59 @@ FARTHEST = 0.5  # of the brightness: the body stands out of what lies behind it,
 
 @torch.no_grad()
 def control_pictures(
-    kinds: Sequence[ControlKind], exposed: Exposed, drawn: Material, look: Look = "textured", strength: float = 1.0
+    kinds: Sequence[ControlKind],
+    rasterized: RasterizedViews,
+    drawn: Material,
+    look: Look = "textured",
+    strength: float = 1.0,
 ) -> Tensor:
-    """Pictures [B, C, S, S] in 0..1 of the shots, the kinds' channels one after another.
+    """Pictures [B, C, S, S] in 0..1 of the views, the kinds' channels one after another.
 
     `drawn` are the sketch's own colours, `look` how the photograph shows the body, `strength` how much a guide is to
     say, 0..1.
     """
-    return torch.cat([_control(kind, exposed, drawn, look, strength) for kind in kinds], dim=1)
+    return torch.cat([_control(kind, rasterized, drawn, look, strength) for kind in kinds], dim=1)
 
 
-def _control(kind: ControlKind, exposed: Exposed, drawn: Material, look: Look, strength: float) -> Tensor:
+def _control(kind: ControlKind, rasterized: RasterizedViews, drawn: Material, look: Look, strength: float) -> Tensor:
     if kind == "guide":
-        return guide_picture(exposed, drawn, look, strength)
+        return guide_picture(rasterized, drawn, look, strength)
     if kind == "color":
-        picture = linear_to_srgb(exposed.picture(_paint(exposed, drawn, look), exposed.backgrounds()))
+        picture = linear_to_srgb(rasterized.picture(_paint(rasterized, drawn, look), rasterized.backgrounds()))
     elif kind == "depth":
-        picture = exposed.mean(depth_picture(exposed.drawing))
+        picture = rasterized.mean(depth_picture(rasterized.drawing))
     else:
-        picture = exposed.mean(normal_picture(exposed.drawing, [shot.view for shot in exposed.shots]))
+        picture = rasterized.mean(normal_picture(rasterized.drawing, [setup.view for setup in rasterized.setups]))
     return picture.permute(0, 3, 1, 2)
 
 
-def guide_picture(exposed: Exposed, drawn: Material, look: Look, strength: float) -> Tensor:
-    """Guides [B, 7, S, S]: the flat colours under each shot's own diffuse light, over its own background.
+def guide_picture(rasterized: RasterizedViews, drawn: Material, look: Look, strength: float) -> Tensor:
+    """Guides [B, 7, S, S]: the flat colours under each view's own diffuse light, over its own background.
 
     A photograph of clay gets clay's guide: under the sketch's colours the prior would ask for these, and a shape can
     answer with nothing but bumps that darken it. A picture of normals is no photograph and has no light to tell of: its
     guide is blank, as at strength 0, and the words alone judge the shape.
     """
     if look == "normals" or strength == 0:
-        size = exposed.drawing.hit.shape[1] // exposed.supersample
-        return blank_guide(len(exposed.shots), size).to(exposed.points)
-    lit = _paint(exposed, drawn, look) * irradiance(exposed.normals, exposed.lights())
-    ones, normals = torch.ones_like(lit[:, :1]), _seen_normals(exposed)
-    behind = F.pad(exposed.backgrounds(), (0, 4))  # no coverage and no normal beside the body
+        size = rasterized.drawing.hit.shape[1] // rasterized.supersample
+        return blank_guide(len(rasterized.setups), size).to(rasterized.points)
+    lit = _paint(rasterized, drawn, look) * irradiance(rasterized.normals, rasterized.lights())
+    ones, normals = torch.ones_like(lit[:, :1]), _seen_normals(rasterized)
+    behind = F.pad(rasterized.backgrounds(), (0, 4))  # no coverage and no normal beside the body
     picture, coverage, normals = (
-        exposed.picture(torch.cat([lit, ones, normals], dim=1), behind).permute(0, 3, 1, 2).split((3, 1, 3), dim=1)
+        rasterized.picture(torch.cat([lit, ones, normals], dim=1), behind).permute(0, 3, 1, 2).split((3, 1, 3), dim=1)
     )
     known = strength * (1 - coverage * (1 - KNOWN_DRAWN))
     return join_guide(linear_to_srgb(picture), known, (normals + 1) / 2)
 
 
-def _paint(exposed: Exposed, drawn: Material, look: Look) -> Tensor:
+def _paint(rasterized: RasterizedViews, drawn: Material, look: Look) -> Tensor:
     """Linear colours [N, 3] that the points have in this look, without light."""
     if look == "normals":
-        return shade_normals(exposed.normals)
+        return shade_normals(rasterized.normals)
     if look == "textureless":
-        return exposed.points.new_tensor(CLAY[:3]).expand(len(exposed.points), 3)
-    return drawn(exposed.points)[:, :3]
+        return rasterized.points.new_tensor(CLAY[:3]).expand(len(rasterized.points), 3)
+    return drawn(rasterized.points)[:, :3]
 
 
 def depth_picture(drawing: Drawing) -> Tensor:
@@ -95,10 +99,10 @@ def normal_picture(drawing: Drawing, views: Sequence[View]) -> Tensor:
     return (picture + 1) / 2
 
 
-def _seen_normals(exposed: Exposed) -> Tensor:
+def _seen_normals(rasterized: RasterizedViews) -> Tensor:
     """The points' unit normals [N, 3] in their cameras' frames."""
-    axes = _axes([shot.view for shot in exposed.shots]).to(exposed.normals)
-    return torch.einsum("ni,nij->nj", exposed.normals, axes[exposed.shot()])
+    axes = _axes([setup.view for setup in rasterized.setups]).to(rasterized.normals)
+    return torch.einsum("ni,nij->nj", rasterized.normals, axes[rasterized.view_of()])
 
 
 def _axes(views: Sequence[View]) -> Tensor:

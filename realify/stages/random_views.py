@@ -17,7 +17,7 @@ from distill.canvas import join_views
 from distill.card import PriorCard
 from distill.prompts import view_word
 from realify.settings import Render
-from realify.stages.rasterised import Exposed, Shot, expose
+from realify.stages.rasterized_views import RasterizedViews, ViewSetup, rasterize_views
 from sdf_fit.cameras import CameraRanges, View, camera_positions, sample_views, spread_views
 from sdf_fit.render import Rasterizer
 from sdf_fit.render.backgrounds import anything, around
@@ -51,58 +51,58 @@ def camera_ranges(card: PriorCard, close_up_share: float) -> CameraRanges:
     )
 
 
-def sample_shots(
+def sample_setups(
     settings: Render, card: PriorCard, size: int, aims: Tensor, generator: torch.Generator
-) -> list[Shot]:
-    """`settings.views` shots at S = size pixels; close-ups look towards one of the aims [N, 3]."""
+) -> list[ViewSetup]:
+    """`settings.views` setups at S = size pixels; close-ups look towards one of the aims [N, 3]."""
     views = sample_views(settings.views, camera_ranges(card, settings.close_up), generator, aims)
-    return _shoot(views, settings, card, size, generator)
+    return _set_up(views, settings, card, size, generator)
 
 
-def spread_shots(
+def spread_setups(
     settings: Render, card: PriorCard, size: int, count: int, aims: Tensor, generator: torch.Generator
-) -> list[Shot]:
-    """As `sample_shots`, but `count` shots that stand evenly spread, so that together they see the body from all around
-    (as far as the prior's cameras go): those from afar first, then the close-ups.
+) -> list[ViewSetup]:
+    """As `sample_setups`, but `count` that stand evenly spread, so that together they see the body from all around (as
+    far as the prior's cameras go): those from afar first, then the close-ups.
     """
     views = spread_views(count, camera_ranges(card, settings.close_up), generator, aims)
-    return _shoot(views, settings, card, size, generator)
+    return _set_up(views, settings, card, size, generator)
 
 
-def _shoot(
+def _set_up(
     views: Sequence[View], settings: Render, card: PriorCard, size: int, generator: torch.Generator
-) -> list[Shot]:
+) -> list[ViewSetup]:
     """Each view with a light, a background and words of its own."""
-    shots = []
+    setups = []
     for view, camera in zip(views, camera_positions(views), strict=True):
         background, word = _background(settings, card, size, generator)
         words = view_word(card, view.azimuth, view.elevation, view.close_up)
-        shots.append(Shot(view, sample_light(camera, generator, card.exposure), background, word, words))
-    return shots
+        setups.append(ViewSetup(view, sample_light(camera, generator, card.exposure), background, word, words))
+    return setups
 
 
 def sample_rings(
     settings: Render, card: PriorCard, size: int, together: int, generator: torch.Generator
-) -> list[Shot]:
+) -> list[ViewSetup]:
     """Shots in groups of `together` around the body, one after another, which a multi-view prior sees as one picture.
 
     A group shares elevation, distance, field of view, background and the light (in the body's frame); its first
     azimuth is random. The cameras tell the views, so there are no words for them.
     """
     ranges = replace(camera_ranges(card, 0.0), high_share=0.0)
-    shots = []
+    setups = []
     firsts = sample_views(count_pictures(settings, together), ranges, generator)
     for first, camera in zip(firsts, camera_positions(firsts), strict=True):
         background, word = _background(settings, card, size, generator)
         light = sample_light(camera, generator, card.exposure)
         for i in range(together):
             view = replace(first, azimuth=(first.azimuth + i * 360.0 / together) % 360.0)
-            shots.append(Shot(view, light, background, word, ""))
-    return shots
+            setups.append(ViewSetup(view, light, background, word, ""))
+    return setups
 
 
 def count_pictures(settings: Render, together: int) -> int:
-    """How many pictures of `together` shots come closest to `settings.views` shots, but one at least."""
+    """How many pictures of `together` setups come closest to `settings.views` setups, but one at least."""
     return max(1, (settings.views + together // 2) // together)
 
 
@@ -123,30 +123,30 @@ def sample_look(textureless: float, generator: torch.Generator) -> Look:
     return "normals" if float(torch.rand((), generator=generator)) < 0.5 else "textureless"
 
 
-def photograph(
+def render_views(
     renderer: Rasterizer,
     surface: Surface,
     material: Material,
-    shots: Sequence[Shot],
+    setups: Sequence[ViewSetup],
     size: int,
     supersample: int = 1,
     look: Look = "textured",
 ) -> Tensor:
-    """The shots as sRGB images [B, size, size, 3] in 0..1, with the gradient to surface and material."""
-    return develop(expose(renderer, surface, shots, size, supersample), material, look)
+    """Pictures of the setups as sRGB images [B, size, size, 3] in 0..1, with the gradient to surface and material."""
+    return shade_views(rasterize_views(renderer, surface, setups, size, supersample), material, look)
 
 
-def develop(exposed: Exposed, material: Material, look: Look = "textured") -> Tensor:
-    """The photographs of what was rasterised, as `photograph` has them."""
+def shade_views(rasterized: RasterizedViews, material: Material, look: Look = "textured") -> Tensor:
+    """The photographs of what was rasterised, as `render_views` has them."""
     if look == "normals":
-        radiance = shade_normals(exposed.normals)
+        radiance = shade_normals(rasterized.normals)
     else:
-        points = exposed.points
+        points = rasterized.points
         surfaces = material(points) if look == "textured" else points.new_tensor(CLAY).expand(len(points), 5)
-        radiance = shade(surfaces, exposed.normals, exposed.to_camera(), exposed.lights())
-    return linear_to_srgb(exposed.picture(radiance, exposed.backgrounds()))
+        radiance = shade(surfaces, rasterized.normals, rasterized.to_camera(), rasterized.lights())
+    return linear_to_srgb(rasterized.picture(radiance, rasterized.backgrounds()))
 
 
 def tile(images: Tensor, together: int) -> Tensor:
-    """Images [B n, S, S, 3] of n shots each as pictures [B, s S, s S, 3] of s² = n, in reading order."""
+    """Images [B n, S, S, 3] of n setups each as pictures [B, s S, s S, 3] of s² = n, in reading order."""
     return images if together == 1 else join_views(images.permute(0, 3, 1, 2), together).permute(0, 2, 3, 1)

@@ -19,9 +19,9 @@ from distill.prompts import PromptTable
 from distill.rules.rule import NonFiniteGradient
 from distill.rules.stage import StageRun
 from realify.settings import Settings
-from realify.stages.conditions import describe_shots, show_controls
-from realify.stages.random_views import Look, develop, sample_look, sample_rings, sample_shots, tile
-from realify.stages.rasterised import Exposed, Shot, expose
+from realify.stages.conditions import describe_views, show_controls
+from realify.stages.random_views import Look, sample_look, sample_rings, sample_setups, shade_views, tile
+from realify.stages.rasterized_views import RasterizedViews, ViewSetup, rasterize_views
 from sdf_fit.body.body import Body
 from sdf_fit.body.losses import (
     NonFiniteError,
@@ -117,33 +117,33 @@ class RenderedBody:
     def _image_loss(self, stage: StageRun, surface: Surface, step: int) -> Tensor:
         """½‖gradient‖² per picture, whose derivative with respect to the prior's x is the rule's gradient."""
         settings, generator = self.settings.render, stage.generator
-        shots = self._sample_shots(surface, generator)
+        setups = self._sample_setups(surface, generator)
         # a surface that stands still learns nothing from a picture without its texture
         textureless = settings.textureless if surface.vertices.requires_grad else 0.0
         look = sample_look(textureless, generator)
-        exposed = expose(self.renderer, surface, shots, self.size, settings.supersample)
-        x = self.prior.encode(tile(develop(exposed, self.body.material, look), self.prior.views))
-        self.looking = [shot.view for shot in shots]
-        gradient = self._gradient(stage, x.detach(), exposed, look)
+        rasterized = rasterize_views(self.renderer, surface, setups, self.size, settings.supersample)
+        x = self.prior.encode(tile(shade_views(rasterized, self.body.material, look), self.prior.views))
+        self.looking = [setup.view for setup in setups]
+        gradient = self._gradient(stage, x.detach(), rasterized, look)
         self.pull = float(gradient.square().mean().sqrt()) * self.picture_size**2
         loss = 0.5 * (x - (x.detach() - gradient)).square().sum() / len(x)
         return loss + self.pull * self._color_terms(surface, generator)
 
-    def _sample_shots(self, surface: Surface, generator: torch.Generator) -> list[Shot]:
+    def _sample_setups(self, surface: Surface, generator: torch.Generator) -> list[ViewSetup]:
         settings, card, views = self.settings.render, self.prior.card, self.prior.views
         if views > 1:
             return sample_rings(settings, card, self.size, views, generator)
-        return sample_shots(settings, card, self.size, surface.vertices.detach(), generator)
+        return sample_setups(settings, card, self.size, surface.vertices.detach(), generator)
 
-    def _gradient(self, stage: StageRun, x: Tensor, exposed: Exposed, look: Look) -> Tensor:
-        prior, shots = self.prior, exposed.shots
-        prompts = describe_shots(prior, self.prompts, shots)
-        prompts = show_controls(prior, prompts, exposed, self.body.drawn, look, self.guide)
+    def _gradient(self, stage: StageRun, x: Tensor, rasterized: RasterizedViews, look: Look) -> Tensor:
+        prior, setups = self.prior, rasterized.setups
+        prompts = describe_views(prior, self.prompts, setups)
+        prompts = show_controls(prior, prompts, rasterized, self.body.drawn, look, self.guide)
         try:
             return stage.gradient(x, prompts)
         except NonFiniteGradient as error:
             views = prior.views
-            self.looking = [shot.view for i in error.images for shot in shots[i * views : (i + 1) * views]]
+            self.looking = [setup.view for i in error.images for setup in setups[i * views : (i + 1) * views]]
             raise NonFiniteError(str(error), error.fix) from error
 
     def _color_terms(self, surface: Surface, generator: torch.Generator) -> Tensor:

@@ -29,10 +29,10 @@ from distill.rules.rule import PromptBatch
 from distill.rules.stage import BETAS, EPS
 from realify.setting import SettingsError
 from realify.settings import Settings
-from realify.stages.conditions import describe_shots, show_controls
+from realify.stages.conditions import describe_views, show_controls
 from realify.stages.plan import LR_END
-from realify.stages.random_views import develop, spread_shots
-from realify.stages.rasterised import Exposed, Shot, expose
+from realify.stages.random_views import shade_views, spread_setups
+from realify.stages.rasterized_views import RasterizedViews, ViewSetup, rasterize_views
 from realify.stages.rendered_body import speckles, where
 from sdf_fit.body.body import Body
 from sdf_fit.body.losses import NonFiniteError
@@ -95,7 +95,7 @@ class Group:
     [B, S, S, 1] how much each pixel counts.
     """
 
-    exposed: Exposed
+    rasterized: RasterizedViews
     prompts: PromptBatch
     weight: Tensor
 
@@ -131,15 +131,15 @@ class SampleRun:
         )
 
     def _draw_shots(self) -> None:
-        """Every group's shots stand all around the body."""
+        """Every group's setups stand all around the body."""
         self.begun = self.generator.get_state()
         plan, render, aims = self.plan, self.settings.render, self.surface.vertices
-        shots = spread_shots(render, self.prior.card, self.size, plan.views, aims, self.generator)
-        self.shots = [shots[i :: plan.groups] for i in range(plan.groups)]
+        setups = spread_setups(render, self.prior.card, self.size, plan.views, aims, self.generator)
+        self.setups = [setups[i :: plan.groups] for i in range(plan.groups)]
 
     def run(self, on_step: Callable[[float], None]) -> None:
         """The steps that are left; on_step(loss) after each, which may raise to stop. Raises NonFiniteError."""
-        groups = [self._expose(shots) for shots in self.shots]
+        groups = [self._rasterize(setups) for setups in self.setups]
         times = self.plan.times(len(self.prior.schedule))
         if not self.noised:
             self.noised = [self._noise(group, times[0]) for group in groups]
@@ -174,11 +174,11 @@ class SampleRun:
         self.generator.set_state(state["generator"])
 
     @torch.no_grad()
-    def _expose(self, shots: Sequence[Shot]) -> Group:
-        exposed = expose(self.renderer, self.surface, shots, self.size, self.settings.render.supersample)
-        prompts = describe_shots(self.prior, self.prompts, shots)
-        prompts = show_controls(self.prior, prompts, exposed, self.body.drawn, "textured", self.guide)
-        return Group(exposed, prompts, facing(exposed))
+    def _rasterize(self, setups: Sequence[ViewSetup]) -> Group:
+        rasterized = rasterize_views(self.renderer, self.surface, setups, self.size, self.settings.render.supersample)
+        prompts = describe_views(self.prior, self.prompts, setups)
+        prompts = show_controls(self.prior, prompts, rasterized, self.body.drawn, "textured", self.guide)
+        return Group(rasterized, prompts, facing(rasterized))
 
     def _noise(self, group: Group, time: int) -> Tensor:
         x = self._render(group)
@@ -188,7 +188,7 @@ class SampleRun:
     @torch.no_grad()
     def _render(self, group: Group) -> Tensor:
         """The material as it is, as the prior's x [B, C, h, w]."""
-        return self.prior.encode(develop(group.exposed, self.body.material)).to(self.prior.device)
+        return self.prior.encode(shade_views(group.rasterized, self.body.material)).to(self.prior.device)
 
     def _timesteps(self, x: Tensor, time: int) -> Tensor:
         return torch.full((len(x),), time, device=x.device)
@@ -219,7 +219,7 @@ class SampleRun:
         clean = predict_clean(self.prior, x, t, prompts.target, prompts.source, self.plan.guidance_scale)
         broken = (~clean.isfinite().flatten(1).all(1)).nonzero()[:, 0].tolist()
         if broken:
-            place = where(self.name, self.step, [group.exposed.shots[i].view for i in broken])
+            place = where(self.name, self.step, [group.rasterized.setups[i].view for i in broken])
             raise NonFiniteError(f"{place}: the prior's picture at timestep {time} is not finite")
         return clean
 
@@ -235,7 +235,7 @@ class SampleRun:
 
     def _fit_group(self, group: Group, pictures: Tensor) -> float:
         """A step of the optimiser; the weight of speckles is relative to what pulls, as in distillation."""
-        seen = develop(group.exposed, self.body.material)
+        seen = shade_views(group.rasterized, self.body.material)
         square = group.weight * (seen - pictures.to(seen)).square()
         error = float(square.detach().mean())
         pull = error**0.5 * self.size**2
@@ -250,14 +250,14 @@ class SampleRun:
     def _check(self, group: Group) -> None:
         """NonFiniteError before a gradient that is no number gets into the material."""
         if not all(p.grad is None or bool(p.grad.sum().isfinite()) for p in self.body.material.parameters()):
-            place = where(self.name, self.step, [shot.view for shot in group.exposed.shots])
+            place = where(self.name, self.step, [setup.view for setup in group.rasterized.setups])
             raise NonFiniteError(f"{place}: the gradient of the material is not finite")
 
 
-def facing(exposed: Exposed) -> Tensor:
+def facing(rasterized: RasterizedViews) -> Tensor:
     """The cosine [B, S, S, 1] between the surface's normal and the direction to the camera, 0 beside the body.
 
     A picture tells most of a surface that it looks straight at; where views meet, the one that sees better counts more.
     """
-    cosine = (exposed.normals * exposed.to_camera()).sum(1, keepdim=True).clamp(min=0.0)
-    return exposed.picture(cosine, torch.zeros_like(exposed.backgrounds()[..., :1])).clamp(min=0.0)
+    cosine = (rasterized.normals * rasterized.to_camera()).sum(1, keepdim=True).clamp(min=0.0)
+    return rasterized.picture(cosine, torch.zeros_like(rasterized.backgrounds()[..., :1])).clamp(min=0.0)

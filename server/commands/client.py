@@ -192,9 +192,8 @@ def _follow(client: Client, job_id: str, console: Console, as_json: bool) -> Job
 
 def _show(event: Event, view: ProgressView, console: Console) -> None:
     if event.kind == "progress" and event.stage is not None:
-        view.on_event(
-            RunEvent(event.stage, event.step or 0, event.total or 0, event.seconds_left, event.loss)
-        )
+        steps = event.stage, event.step or 0, event.total or 0
+        view.on_event(RunEvent(*steps, event.seconds_left, event.fraction or 0.0, event.loss))
     elif event.kind == "removed":
         console.print("The job was deleted.", highlight=False)
     elif event.kind == "state":

@@ -13,7 +13,7 @@ import { Jobs } from "./jobs.js";
 import { List } from "./list.js";
 import { PairingScreen, showCode, useTokenInAddress } from "./pairing.js";
 import { listenForKeys, showKeys } from "./shortcuts.js";
-import { FINISHED, STATES, share } from "./words.js";
+import { FINISHED, STATES } from "./words.js";
 
 const PATIENCE_MS = 1500; // before a connection that is lost is worth a word
 
@@ -89,7 +89,7 @@ async function openJob(id) {
 function drawTitle() {
   const job = view?.job;
   if (!job) document.title = "Realify";
-  else if (job.state === "running") document.title = `${Math.round(100 * share(job))} % · ${job.prompt}`;
+  else if (job.state === "running") document.title = `${Math.round(100 * job.fraction)} % · ${job.prompt}`;
   else document.title = `${STATES[job.state]} · ${job.prompt}`;
 }
 

@@ -3,7 +3,7 @@
 import { ApiError, address } from "./api.js";
 import { announce, button, dialog, el, icon, problem } from "./dom.js";
 import { Stage } from "./stage.js";
-import { FINISHED, PRESETS, STAGES, STATES, about, ago, doing, share, standing, took } from "./words.js";
+import { FINISHED, PRESETS, STAGES, STATES, about, ago, doing, standing, took } from "./words.js";
 
 const RETRYABLE = ["failed", "dead", "cancelled"];
 const FILES = {
@@ -129,11 +129,9 @@ export class JobView {
 
 /** How far a job is: the stages as one line, and the time left. */
 class Progress {
-  #steps = Object.entries(STAGES).map(([name, { title, share }]) => {
-    const step = el("li", { "data-stage": name }, el("span", { class: "track" }, el("span")), el("span", {}, title));
-    step.style.flexGrow = share;
-    return step;
-  });
+  #steps = Object.entries(STAGES).map(([name, { title }]) =>
+    el("li", { "data-stage": name }, el("span", { class: "track" }, el("span")), el("span", {}, title)),
+  );
   #doing = el("strong");
   #count = el("span", { class: "count" });
   #left = el("span", { class: "left" });
@@ -161,7 +159,7 @@ class Progress {
     this.#count.textContent = running && job.total > 1 ? `${job.step} of ${job.total}` : "";
     const left = running && job.seconds_left !== null && job.seconds_left !== undefined;
     this.#left.textContent = left ? `${about(job.seconds_left)} left` : "";
-    this.#whole.value = Math.round(100 * share(job));
+    this.#whole.value = Math.round(100 * job.fraction);
   }
 }
 

@@ -180,7 +180,7 @@ export class Jobs extends EventTarget {
     if (event.kind === "state" || !job) this.#soon();
     if (!job) return;
     const before = job.state;
-    for (const key of ["state", "stage", "step", "total", "seconds_left", "preview", "error"]) {
+    for (const key of ["state", "stage", "step", "total", "seconds_left", "fraction", "preview", "error"]) {
       if (event[key] !== undefined) job[key] = event[key];
     }
     job.warnings = [...new Set([...job.warnings, ...(event.warnings ?? [])])];

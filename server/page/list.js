@@ -1,7 +1,7 @@
 // The jobs at a glance: those at work and waiting, then those that are over.
 
 import { button, el, icon } from "./dom.js";
-import { FINISHED, share, standing } from "./words.js";
+import { FINISHED, standing } from "./words.js";
 
 const PROBLEMS = ["failed", "dead"];
 
@@ -113,7 +113,7 @@ class Row {
     this.#standing.textContent = standing(job);
     this.#standing.classList.toggle("bad", PROBLEMS.includes(job.state));
     this.#bar.hidden = job.state !== "running" && job.state !== "cancelling";
-    this.#bar.firstChild.style.width = `${(100 * share(job)).toFixed(1)}%`;
+    this.#bar.firstChild.style.width = `${(100 * job.fraction).toFixed(1)}%`;
     if (job.preview && this.#thumb.getAttribute("src") !== job.preview) this.#thumb.src = job.preview;
     this.#thumb.hidden = !job.preview;
     this.#blank.hidden = Boolean(job.preview);

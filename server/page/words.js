@@ -10,15 +10,15 @@ export const STATES = {
   dead: "Gave up",
 };
 
-/** The stages of a job: what they are called, what they do, and about which share of the time they take. */
+/** The stages of a job: what they are called, and what they do. */
 export const STAGES = {
-  read: { title: "Read", does: "Reading the sketch", share: 1 },
-  fit: { title: "Fit", does: "Finding a closed shape", share: 4 },
-  stage1: { title: "Imagine", does: "Imagining what it is", share: 11 },
-  stage2: { title: "Refine", does: "Making it look real", share: 4 },
-  sample: { title: "Detail", does: "Drawing its surfaces", share: 3 },
-  bake: { title: "Paint", does: "Painting the textures", share: 2 },
-  export: { title: "Save", does: "Saving the result", share: 1 },
+  read: { title: "Read", does: "Reading the sketch" },
+  fit: { title: "Fit", does: "Finding a closed shape" },
+  stage1: { title: "Imagine", does: "Imagining what it is" },
+  stage2: { title: "Refine", does: "Making it look real" },
+  sample: { title: "Detail", does: "Drawing its surfaces" },
+  bake: { title: "Paint", does: "Painting the textures" },
+  export: { title: "Save", does: "Saving the result" },
 };
 
 export const PRESETS = {
@@ -28,17 +28,6 @@ export const PRESETS = {
 };
 
 export const FINISHED = ["done", "failed", "cancelled", "dead"];
-
-/** How much of the whole job is done, 0 to 1. */
-export function share(job) {
-  if (job.state === "done") return 1;
-  const names = Object.keys(STAGES);
-  const at = names.indexOf(job.stage);
-  if (at < 0) return 0;
-  const sum = (some) => some.reduce((total, name) => total + STAGES[name].share, 0);
-  const within = job.total > 0 ? Math.min(job.step / job.total, 1) : 0;
-  return (sum(names.slice(0, at)) + STAGES[job.stage].share * within) / sum(names);
-}
 
 /** "about 3 min", from seconds. */
 export function about(seconds) {

@@ -60,6 +60,7 @@ def progress(db: sqlite3.Connection, job_id: str, attempt: int, event: dict[str,
         "step": event["step"],
         "total": event["total"],
         "seconds_left": events.finite(event.get("seconds_left")),
+        "fraction": event["fraction"],
         "loss": events.finite(event.get("loss")),
     }
     if event.get("preview"):

@@ -34,6 +34,7 @@ def add_state(db: sqlite3.Connection, row: JobRow, warnings: list[str] | None = 
         step=row.step,
         total=row.total,
         seconds_left=row.seconds_left,
+        fraction=row.fraction,
         preview=row.preview,
         error=row.error,
         warnings=warnings,

@@ -54,6 +54,7 @@ class JobRow:
     step: int
     total: int
     seconds_left: float | None
+    fraction: float
     loss: float | None
     error: ProblemDict | None
     warnings: list[str]
@@ -106,6 +107,7 @@ class EventRow:
     step: int | None = None
     total: int | None = None
     seconds_left: float | None = None
+    fraction: float | None = None
     loss: float | None = None
     preview: str | None = None
     warnings: list[str] = field(default_factory=list)

@@ -70,6 +70,10 @@ SCRIPTS: Sequence[str] = (
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
     INSERT INTO counters VALUES ('rank', 0), ('paused', 0);
     """,
+    """
+    ALTER TABLE jobs ADD COLUMN fraction REAL NOT NULL DEFAULT 0;
+    ALTER TABLE events ADD COLUMN fraction REAL;
+    """,
 )
 
 

@@ -15,7 +15,7 @@ from benchmarks.realism.figures import Evidence, Row, rows
 from benchmarks.realism.make_set import PHRASES, REFERENCES, VIEWS
 from benchmarks.realism.objects import FOLDER, TestObject, read_objects
 from benchmarks.realism.report import goals, page, sheet, table
-from benchmarks.realism.result import Outcome, f_score, in_work, photograph, read_mesh, seen_points
+from benchmarks.realism.result import Outcome, f_score, in_work, read_mesh, render_result, seen_points
 from benchmarks.realism.runs import ROOT, plan, quick, shaping
 from realify.result.bake import Textures
 from realify.result.unwrap import UnwrappedMesh
@@ -59,7 +59,7 @@ def test_results_are_seen_from_where_the_renders_were_taken(kind: str) -> None:
         true.vertices, true.faces, np.zeros((len(true.vertices), 2), np.float32), np.arange(len(true.vertices))
     )
     views = [in_work(view, sketch) for view in thing.views[:4]]
-    pictures = photograph(mesh, Textures(flat, flat), views, [STUDIO] * 4, 128, NumbaRasterizer())
+    pictures = render_result(mesh, Textures(flat, flat), views, [STUDIO] * 4, 128, NumbaRasterizer())
     have, want = pictures[..., 3] > 127, thing.renders[:4, ..., 3] > 127
     assert ((have & want).sum(axis=(1, 2)) / (have | want).sum(axis=(1, 2)) > 0.97).all()
 

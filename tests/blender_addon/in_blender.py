@@ -17,12 +17,12 @@ ROOT = Path(__file__).parents[2]
 INSIDE = Path(__file__).parent / "inside"
 BLENDERS = {"4.2": ".venv-bpy-4.2", "4.5": ".venv-blender", "5.0": ".venv-bpy-5.0"}
 SECONDS = 900
-# Of the network, the server, its errors and the page's script, where nothing of Blender's changes with its version that
-# test_run and test_lasting do not try: in this one always, in the others among the longer checks.
+# Of the network, the server, its errors, the page's script and what outlasts a session, where nothing of Blender's
+# changes with its version that test_run does not try: in this one always, in the others among the longer checks.
 USUAL = "4.5"
 ALIKE = (
-    "test_background", "test_connect", "test_real_prior", "test_refusals", "test_script", "test_trouble",
-    "test_while_it_runs",
+    "test_background", "test_connect", "test_lasting", "test_open_sketch", "test_real_prior", "test_refusals",
+    "test_script", "test_trouble", "test_while_it_runs",
 )  # fmt: skip
 
 

@@ -13,8 +13,9 @@ import trimesh
 from PIL import Image
 
 from benchmarks.prior.held_out import Example
-from benchmarks.prior.sheets import held_out_rows, write_sheet
+from benchmarks.prior.sheets import TILE, held_out_rows, write_sheet
 from benchmarks.prior.sketches import fitted_sketches, sketch_rows
+from realify.job.sheet import MARGIN
 from sdf_fit.mesh import Mesh
 from sdf_fit.render.shading import srgb_to_linear
 from tests.benchmarks.prior.priors import SIZE, copyist
@@ -33,7 +34,7 @@ def test_the_held_out_sheet(guided: list[Example], tmp_path: Path) -> None:
     assert rows["without the guide"].mean() < 0.1
     write_sheet(rows, [each.caption for each in guided], tmp_path / "deep" / "s.png")
     sheet = np.asarray(Image.open(tmp_path / "deep" / "s.png"), float) / 255
-    first = sheet[-8 - 130 :, 110 : 110 + 128][:128]  # the photograph below all others
+    first = sheet[-MARGIN - TILE : -MARGIN, MARGIN : MARGIN + TILE]  # the photograph below all others
     small = np.asarray(Image.fromarray((first * 255).astype(np.uint8)).resize((SIZE, SIZE)), float) / 255
     assert np.abs(small - guided[0].image).mean() < 0.03
 

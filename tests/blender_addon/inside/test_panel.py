@@ -115,9 +115,9 @@ def test_every_phase_has_words_an_icon_and_its_buttons(ui: Any, new_job: Any) ->
         assert cards.stage_words(job), phase
         assert cards.icon_of(job) in icons()
         shown = cards.buttons(job)
-        assert [button.operator for button in shown] == [
-            f"realify.{name}" for name in wanted.get(phase, ["cancel"])
-        ], phase
+        assert [button.operator for button in shown] == [f"realify.{name}" for name in wanted.get(phase, ["cancel"])], (
+            phase
+        )
         for button in shown:
             assert exists(button.operator) and "key" in properties_of(button.operator) and button.icon in icons()
         is_at_work = phase in ("preparing", "sending", "queued", "running", "cancelling", "fetching")
@@ -147,18 +147,12 @@ def test_the_place_in_the_queue_is_told(ui: Any, new_job: Any, place: int | None
     assert ui("cards").stage_words(new_job(phase="queued", place=place)) == words
 
 
-def test_the_bar_only_grows(ui: Any, new_job: Any) -> None:
-    cards, before, said = ui("cards"), 0.0, set()
-    for stage in ("read", "fit", "stage1", "stage2", "sample", "bake", "export"):
-        for step in range(5):
-            job = new_job(phase="running", stage=stage, step=step, total=4)
-            assert before <= cards.progress(job) <= 1
-            before = cards.progress(job)
-        said.add(cards.stage_words(job))
-    assert before == 1 and len(said) == 7
-    assert cards.progress(new_job(phase="running", stage="fit", step=9, total=4)) == cards.STAGES["fit"][1]
+def test_the_bar_is_what_the_server_told(ui: Any, new_job: Any) -> None:
+    cards = ui("cards")
+    stages = ("read", "fit", "stage1", "stage2", "sample", "bake", "export")
+    assert len({cards.stage_words(new_job(phase="running", stage=stage)) for stage in stages}) == 7
+    assert cards.progress(new_job(phase="running", stage="fit", step=9, total=10, fraction=0.375)) == 0.375
     assert cards.progress(new_job(phase="running")) == 0
-    assert cards.progress(new_job(phase="running", stage="something new", step=1, total=2)) == 0
     assert cards.progress(new_job(phase="sending", step=30, total=120)) == 0.25
     assert cards.progress(new_job(phase="queued")) is None
 
@@ -321,11 +315,7 @@ def test_properties_that_are_drawn_exist(runtime: Any) -> None:
     chosen = runtime.preferences()
     fields = bpy.types.Object.bl_rna.properties["realify"].fixed_type.properties
     scene = bpy.types.Scene.bl_rna.properties["realify"].fixed_type.properties
-    drawn = {
-        (path.stem, node.args[1].value)
-        for path, node in calls("prop")
-        if isinstance(node.args[1], ast.Constant)
-    }
+    drawn = {(path.stem, node.args[1].value) for path, node in calls("prop") if isinstance(node.args[1], ast.Constant)}
     assert ("panel", "prompt") in drawn and ("preferences", "token") in drawn
     for file, name in drawn - {("keymap", "type")}:
         if file == "preferences":
@@ -391,9 +381,7 @@ def test_no_token_stays_in_a_pasted_link(runtime: Any) -> None:
     assert chosen.url == "#token=x"
 
 
-def test_a_preview_becomes_an_icon_and_goes_with_its_job(
-    ui: Any, new_job: Any, runtime: ModuleType, wait: Any
-) -> None:
+def test_a_preview_becomes_an_icon_and_goes_with_its_job(ui: Any, new_job: Any, runtime: ModuleType, wait: Any) -> None:
     previews, job = ui("previews"), new_job(phase="done")  # at work it would want the server
     file = runtime.flow.folder / job.key / previews.NAME
     file.parent.mkdir(parents=True)

@@ -16,9 +16,9 @@ def test_events_move_a_job_and_done_is_news_once() -> None:
     job = Job("mushroom", "a mushroom", phase="queued", id="1")
     assert not progress.take_event(job, told(state="running"))
     assert job.phase == "running"
-    numbers = {"step": 3, "total": 10, "seconds_left": 4.0}
+    numbers = {"step": 3, "total": 10, "seconds_left": 4.0, "fraction": 0.25}
     progress.take_event(job, told(kind="progress", stage="stage1", **numbers, warnings=["odd"]))
-    assert (job.stage, job.step, job.total, job.seconds_left) == ("stage1", 3, 10, 4.0)
+    assert (job.stage, job.step, job.total, job.seconds_left, job.fraction) == ("stage1", 3, 10, 4.0, 0.25)
     progress.take_event(job, told(kind="warning", warnings=["odd"]))
     progress.take_event(job, told(kind="warning", warnings=["odd", "thin"]))
     assert job.warnings == ["odd", "thin"]

@@ -14,9 +14,10 @@ from PIL import Image
 
 from distill.load import load_prior
 from distill.rules.registry import RULES
-from realify.images.files import PAPER, TILE, sheet
+from realify.images.files import TILE, sheet
 from realify.images.job import ImageJob
 from realify.images.prompts import plan
+from realify.job.sheet import MARGIN, PAPER
 from tests.distill.priors.tiny_mvdream import save_tiny_mvdream
 from tests.realify.images.jobs import about, image, pixels
 
@@ -133,9 +134,8 @@ def test_a_caption_of_any_length_and_script_stays_above_its_picture() -> None:
     page = np.asarray(sheet([{caption: Image.new("RGB", (64, 64), "red") for caption in captions}]))
     red = (page == (255, 0, 0)).all(-1)
     assert red.sum() == len(captions) * TILE**2, "a caption is over a picture"
-    gap = np.flatnonzero(red.any(0))[0] // 2  # the middle of the margin left of the first picture
-    step = TILE + 2 * gap
-    assert (page[:, gap::step] == PAPER).all(), "a caption is beside its picture"
+    middle = MARGIN // 2  # of what is left of a picture
+    assert (page[:, middle :: TILE + MARGIN] == PAPER).all(), "a caption is beside its picture"
 
 
 def test_warnings_name_what_was_cut_and_what_is_unknown(tmp_path: Path) -> None:

@@ -50,12 +50,21 @@ def test_time_left_follows_a_stage_that_is_slower_than_planned() -> None:
     assert events[-1].seconds_left == 0.0
 
 
+def test_the_fraction_is_one_of_time_ends_at_one_and_never_falls() -> None:
+    plan = [Stage("fit", 10, 1.0), Stage("stage1", 20, 3.0), Stage("export", 1, 5.0)]
+    events, clock = _ticked({"fit": 0.5, "stage1": 1.5, "export": 2.5}, plan)
+    assert events[9].fraction == pytest.approx(5.0 / clock.now) and events[-1].fraction == 1.0
+    slower, _ = _ticked({"fit": 0.1, "stage1": 9.0, "export": 0.1}, plan)
+    fractions = [event.fraction for event in slower]
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
+
+
 def test_steps_before_a_resume_cost_no_time() -> None:
     clock, events = Clock(), []
     ticker = Ticker(events.append, [Stage("fit", 10), Stage("stage1", 100)], clock)
     ticker.resume("stage1", 80)
     ticker.tick("stage1", 80)
-    assert events[-1].seconds_left is None
+    assert events[-1].seconds_left is None and events[-1].fraction == pytest.approx(90 / 110)
     clock.now += 2.0
     ticker.tick("stage1", 81, warnings=("a word was cut",), preview=Path("p.png"))
     assert events[-1].seconds_left == pytest.approx(19 * 2.0)
@@ -85,7 +94,7 @@ def test_plain_lines_without_a_terminal() -> None:
     text = io.StringIO()
     with ProgressView(Console(file=text)) as view:
         for step in range(1, 101):
-            view.on_event(Event("stage1", step, 100, 75.0, 0.5, Path("run/preview.png")))
+            view.on_event(Event("stage1", step, 100, 75.0, 0.3, 0.5, Path("run/preview.png")))
         view.on_event(Event("bake", 1, 1, warnings=("[dropped] 3 faces",)))
     assert text.getvalue().splitlines() == [
         "stage 1, score distillation: 1/100  1:15 left  loss 0.5  run/preview.png",
@@ -98,7 +107,7 @@ def test_plain_lines_without_a_terminal() -> None:
 def test_a_bar_on_a_terminal() -> None:
     text = io.StringIO()
     with ProgressView(Console(file=text, force_terminal=True, width=120)) as view:
-        view.on_event(Event("fit", 150, 300, 61.0, 0.25, Path("run/preview.png")))
+        view.on_event(Event("fit", 150, 300, 61.0, 0.3, 0.25, Path("run/preview.png")))
     assert "fitting a body" in text.getvalue() and "1:01 left" in text.getvalue()
     assert "newest preview: run/preview.png" in text.getvalue()
 

@@ -63,9 +63,9 @@ def test_the_contact_sheet_shows_sketch_above_result(tmp_path):
     write_contact_sheet(path, sketch, mesh, bake(mesh, stripes, 256, RENDERER), RENDERER, caption, size=160)
     with Image.open(path) as sheet:
         sheet.load()
-        assert sheet.format == "PNG" and sheet.size == (4 * 160 + 20, 2 * (160 + 28 + 10))
+        assert sheet.format == "PNG" and sheet.size == (4 * 160 + 20, 10 + 2 * (160 + 22 + 10))
         pixels = np.asarray(sheet)
-    rows = pixels[38:198].astype(int), pixels[236:396].astype(int)
+    rows = pixels[32:192].astype(int), pixels[224:384].astype(int)
     for row in rows:
         for column in range(4):
             view = row[:, 10 + 160 * column : 170 + 160 * column]

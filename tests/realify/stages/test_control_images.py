@@ -10,8 +10,8 @@ from torch import Tensor
 
 from distill.controls import KNOWN, KNOWN_DRAWN, NORMALS, PICTURE, ControlKind, blank_guide
 from realify.stages.control_images import FARTHEST, control_pictures
-from realify.stages.random_views import CLAY, develop, photograph
-from realify.stages.rasterised import Exposed, Shot, expose
+from realify.stages.random_views import CLAY, render_views, shade_views
+from realify.stages.rasterized_views import RasterizedViews, ViewSetup, rasterize_views
 from sdf_fit.cameras import View, cam_to_work, camera_positions
 from sdf_fit.render import shading
 from sdf_fit.render.backgrounds import plain
@@ -36,9 +36,9 @@ def painted(points: Tensor) -> Tensor:
     return torch.cat([0.5 + 0.4 * torch.sin(5 * points), rest], dim=1)
 
 
-def taken(surface: Surface, views: list[View] = VIEWS, supersample: int = 1) -> Exposed:
-    shots = [Shot(view, STUDIO, plain(GREEN, SIZE), None, "") for view in views]
-    return expose(RENDERER, surface, shots, SIZE, supersample)
+def taken(surface: Surface, views: list[View] = VIEWS, supersample: int = 1) -> RasterizedViews:
+    setups = [ViewSetup(view, STUDIO, plain(GREEN, SIZE), None, "") for view in views]
+    return rasterize_views(RENDERER, surface, setups, SIZE, supersample)
 
 
 def pictures_of(kind: ControlKind, surface: Surface, views: list[View]) -> Tensor:
@@ -121,10 +121,10 @@ def test_colours_are_flat_over_the_background(surface: Surface) -> None:
 
 
 def test_kinds_stand_in_their_order(surface: Surface) -> None:
-    exposed = taken(surface)
+    rasterized = taken(surface)
     kinds: list[ControlKind] = ["normal", "guide", "depth"]
-    parts = [control_pictures([kind], exposed, painted) for kind in kinds]
-    assert torch.equal(control_pictures(kinds, exposed, painted), torch.cat(parts, 1))
+    parts = [control_pictures([kind], rasterized, painted) for kind in kinds]
+    assert torch.equal(control_pictures(kinds, rasterized, painted), torch.cat(parts, 1))
 
 
 # --- the guide ------------------------------------------------------------------------------------------------
@@ -134,20 +134,20 @@ def test_kinds_stand_in_their_order(surface: Surface) -> None:
 def test_a_guide_is_the_photograph_of_a_matt_body_without_what_it_mirrors(
     supersample: int, surface: Surface, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exposed = taken(surface, supersample=supersample)
-    guide = control_pictures(["guide"], exposed, painted)[:, PICTURE].permute(0, 2, 3, 1)
-    apart = (develop(exposed, painted) - guide).abs()
+    rasterized = taken(surface, supersample=supersample)
+    guide = control_pictures(["guide"], rasterized, painted)[:, PICTURE].permute(0, 2, 3, 1)
+    apart = (shade_views(rasterized, painted) - guide).abs()
     assert 1e-3 < apart.max() < 0.2 and apart[:, 0].max() == 0
     monkeypatch.setattr(shading, "_sky_specular", lambda f0, roughness, n_v: torch.zeros_like(f0))
     monkeypatch.setattr(shading, "_ggx", lambda normal, *others: torch.zeros_like(normal))
-    assert torch.allclose(guide, develop(exposed, painted), atol=1e-6)
+    assert torch.allclose(guide, shade_views(rasterized, painted), atol=1e-6)
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.4])
 def test_a_guide_knows_what_is_beside_the_body_and_less_of_the_body(strength: float, surface: Surface) -> None:
-    exposed = taken(surface, supersample=2)
-    known = control_pictures(["guide"], exposed, painted, strength=strength)[:, KNOWN]
-    coverage = exposed.mean(exposed.drawing.hit[..., None].float()).permute(0, 3, 1, 2)
+    rasterized = taken(surface, supersample=2)
+    known = control_pictures(["guide"], rasterized, painted, strength=strength)[:, KNOWN]
+    coverage = rasterized.mean(rasterized.drawing.hit[..., None].float()).permute(0, 3, 1, 2)
     beside, inside = shrunk(coverage == 0), shrunk(coverage == 1)
     assert known[beside].numpy() == pytest.approx(strength) and beside.any()
     assert known[inside].numpy() == pytest.approx(KNOWN_DRAWN * strength) and inside.any()
@@ -167,18 +167,19 @@ def test_a_guide_has_the_normals_of_the_body_and_none_beside_it(surface: Surface
 
 
 def test_clay_is_guided_as_clay_and_normals_not_at_all(surface: Surface) -> None:
-    exposed = taken(surface)
-    clay = control_pictures(["guide"], exposed, lambda points: points.new_tensor(CLAY).expand(len(points), 5))
-    assert torch.equal(control_pictures(["guide"], exposed, painted, "textureless"), clay)
+    rasterized = taken(surface)
+    clay = control_pictures(["guide"], rasterized, lambda points: points.new_tensor(CLAY).expand(len(points), 5))
+    assert torch.equal(control_pictures(["guide"], rasterized, painted, "textureless"), clay)
     blank = blank_guide(len(VIEWS), SIZE)
-    assert torch.equal(control_pictures(["guide"], exposed, painted, "normals"), blank)
-    assert torch.equal(control_pictures(["guide"], exposed, painted, strength=0.0), blank)
+    assert torch.equal(control_pictures(["guide"], rasterized, painted, "normals"), blank)
+    assert torch.equal(control_pictures(["guide"], rasterized, painted, strength=0.0), blank)
 
 
 def test_a_picture_taken_twice_is_the_same(surface: Surface) -> None:
-    exposed = taken(surface, supersample=2)
-    control_pictures(["guide", "color"], exposed, painted)
-    assert torch.equal(develop(exposed, painted), photograph(RENDERER, surface, painted, exposed.shots, SIZE, 2))
+    rasterized = taken(surface, supersample=2)
+    control_pictures(["guide", "color"], rasterized, painted)
+    anew = render_views(RENDERER, surface, painted, rasterized.setups, SIZE, 2)
+    assert torch.equal(shade_views(rasterized, painted), anew)
 
 
 def shrunk(mask: Tensor) -> Tensor:
@@ -189,6 +190,6 @@ def shrunk(mask: Tensor) -> Tensor:
 @pytest.mark.parametrize("kind", ["depth", "normal", "color", "guide"])
 def test_no_gradient_goes_through(kind: ControlKind) -> None:
     body = ball_body()
-    exposed = taken(body.surface())
-    assert exposed.points.requires_grad
-    assert not control_pictures([kind], exposed, body.material).requires_grad
+    rasterized = taken(body.surface())
+    assert rasterized.points.requires_grad
+    assert not control_pictures([kind], rasterized, body.material).requires_grad

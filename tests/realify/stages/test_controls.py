@@ -19,10 +19,10 @@ from distill.priors.base import DiffusersPrior
 from distill.priors.options import PriorOptions
 from distill.prompts import PromptTable
 from distill.rules.rule import PromptBatch
-from realify.stages.conditions import describe_shots, show_controls
+from realify.stages.conditions import describe_views, show_controls
 from realify.stages.control_images import control_pictures
-from realify.stages.random_views import sample_shots
-from realify.stages.rasterised import expose
+from realify.stages.random_views import sample_setups
+from realify.stages.rasterized_views import rasterize_views
 from sdf_fit.body.body import Body
 from sdf_fit.render.numba import NumbaRasterizer
 from tests.distill.priors.tiny_controlnet import save_tiny_controlnet
@@ -74,10 +74,10 @@ def test_every_prompt_comes_with_the_pictures_of_its_shots(kinds: tuple[ControlK
     prior, prompts = load(folders, *kinds)
     body, settings = ball_body(), small_settings(render__views=3).render
     surface = body.surface()
-    shots = sample_shots(settings, prior.card, 32, surface.vertices.detach(), torch.Generator().manual_seed(0))
-    exposed = expose(RENDERER, surface, shots, 32)
-    batch = show_controls(prior, describe_shots(prior, prompts, shots), exposed, body.drawn, "textured", 0.5)
-    wanted = control_pictures(kinds, exposed, body.drawn, "textured", 0.5)
+    setups = sample_setups(settings, prior.card, 32, surface.vertices.detach(), torch.Generator().manual_seed(0))
+    rasterized = rasterize_views(RENDERER, surface, setups, 32)
+    batch = show_controls(prior, describe_views(prior, prompts, setups), rasterized, body.drawn, "textured", 0.5)
+    wanted = control_pictures(kinds, rasterized, body.drawn, "textured", 0.5)
     assert isinstance(batch, PromptBatch) and prior.controls == kinds
     for embeds in (batch.target, batch.source, batch.unconditional, batch.negative):
         assert embeds.controls is not None and torch.equal(embeds.controls, wanted)

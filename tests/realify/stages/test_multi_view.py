@@ -19,7 +19,7 @@ from distill.rules.rule import PromptBatch
 from distill.rules.stage import StagePlan
 from distill.schedule import TimestepRange, TimestepSchedule
 from realify.settings import Render
-from realify.stages.random_views import count_pictures, photograph, sample_rings, tile
+from realify.stages.random_views import count_pictures, render_views, sample_rings, tile
 from sdf_fit.body.losses import NonFiniteError
 from sdf_fit.cameras import View
 from tests.distill.priors.tiny_mvdream import save_tiny_mvdream
@@ -42,8 +42,8 @@ def card(**changes: object) -> PriorCard:
 
 
 def rings(views: int, seed: int = 0, how: PriorCard | None = None) -> list[list[View]]:
-    shots = sample_rings(Render(views=views), how or card(), 8, 4, torch.Generator().manual_seed(seed))
-    return [[shot.view for shot in shots[i : i + 4]] for i in range(0, len(shots), 4)]
+    setups = sample_rings(Render(views=views), how or card(), 8, 4, torch.Generator().manual_seed(seed))
+    return [[setup.view for setup in setups[i : i + 4]] for i in range(0, len(setups), 4)]
 
 
 @pytest.mark.parametrize(("views", "pictures"), [(1, 1), (4, 1), (5, 1), (6, 2), (8, 2), (11, 3), (64, 16)])
@@ -67,19 +67,19 @@ def test_a_ring_goes_around_the_body() -> None:
 
 def test_a_ring_stands_in_one_light_before_one_background() -> None:
     named = card(backgrounds={"grey": (0.5, 0.5, 0.5), "white": (0.9, 0.9, 0.9)})
-    shots = sample_rings(Render(views=8, random_background=0.3), named, 8, 4, torch.Generator().manual_seed(1))
-    for ring in (shots[:4], shots[4:]):
-        assert all(shot.light == ring[0].light and shot.background is ring[0].background for shot in ring)
-        assert {shot.background_word for shot in ring} == {ring[0].background_word}
-        assert {shot.view_word for shot in ring} == {""}
-    assert shots[0].light != shots[4].light
+    setups = sample_rings(Render(views=8, random_background=0.3), named, 8, 4, torch.Generator().manual_seed(1))
+    for ring in (setups[:4], setups[4:]):
+        assert all(setup.light == ring[0].light and setup.background is ring[0].background for setup in ring)
+        assert {setup.background_word for setup in ring} == {ring[0].background_word}
+        assert {setup.view_word for setup in ring} == {""}
+    assert setups[0].light != setups[4].light
 
 
 def test_shots_are_tiled_in_reading_order() -> None:
     body = ball_body()
     surface = body.surface()
-    shots = sample_rings(Render(views=8), card(), 16, 4, torch.Generator().manual_seed(2))
-    images = photograph(RENDERER, surface, body.material, shots, 16)
+    setups = sample_rings(Render(views=8), card(), 16, 4, torch.Generator().manual_seed(2))
+    images = render_views(RENDERER, surface, body.material, setups, 16)
     tiled = tile(images, 4)
     assert tiled.shape == (2, 32, 32, 3)
     for picture, four in zip(tiled, images.split(4), strict=True):

@@ -15,7 +15,7 @@ from torch import Tensor
 from distill.card import METERED, PriorCard, read_card
 from distill.load import EMBEDDED
 from realify.settings import Render
-from realify.stages.random_views import camera_ranges, photograph, sample_look, sample_shots
+from realify.stages.random_views import camera_ranges, render_views, sample_look, sample_setups
 from sdf_fit import WORKING_RADIUS
 from sdf_fit.body.body import Body
 from sdf_fit.cameras import camera_positions
@@ -37,8 +37,8 @@ def body() -> Body:
 
 def take(body: Body, look: str = "textured", supersample: int = 1) -> Tensor:
     surface = body.surface()
-    shots = sample_shots(Render(views=2), EMBEDDED_CARD, SIZE, surface.vertices.detach(), seeded(1))
-    return photograph(RENDERER, surface, body.material, shots, SIZE, supersample, look)  # type: ignore[arg-type]
+    setups = sample_setups(Render(views=2), EMBEDDED_CARD, SIZE, surface.vertices.detach(), seeded(1))
+    return render_views(RENDERER, surface, body.material, setups, SIZE, supersample, look)  # type: ignore[arg-type]
 
 
 def gradients(body: Body, image: Tensor) -> tuple[Tensor | None, Tensor | None]:
@@ -64,8 +64,8 @@ def test_looks_without_texture_leave_the_material_alone(look: str, body: Body) -
 
 def test_a_surface_that_stands_still_gives_the_material_alone_a_gradient(body: Body) -> None:
     surface = body.surface().detached()
-    shots = sample_shots(Render(views=1), EMBEDDED_CARD, SIZE, surface.vertices, seeded(1))
-    shape, material = gradients(body, photograph(RENDERER, surface, body.material, shots, SIZE))
+    setups = sample_setups(Render(views=1), EMBEDDED_CARD, SIZE, surface.vertices, seeded(1))
+    shape, material = gradients(body, render_views(RENDERER, surface, body.material, setups, SIZE))
     assert shape is None and material is not None and material.any()
 
 
@@ -76,9 +76,9 @@ def test_supersampling_refines_the_same_picture(body: Body) -> None:
 
 def test_outside_the_body_the_background_is_what_it_was(body: Body) -> None:
     surface = body.surface()
-    shots = sample_shots(Render(views=1, close_up=0.0), EMBEDDED_CARD, SIZE, surface.vertices.detach(), seeded(3))
-    image = photograph(RENDERER, surface, body.material, shots, SIZE)
-    expected = linear_to_srgb(shots[0].background)
+    setups = sample_setups(Render(views=1, close_up=0.0), EMBEDDED_CARD, SIZE, surface.vertices.detach(), seeded(3))
+    image = render_views(RENDERER, surface, body.material, setups, SIZE)
+    expected = linear_to_srgb(setups[0].background)
     assert torch.equal(image[0, 0], expected[0]) and torch.equal(image[0, :, -1], expected[:, -1])
     assert not torch.equal(image[0, SIZE // 2, SIZE // 2], expected[SIZE // 2, SIZE // 2])
 
@@ -87,26 +87,26 @@ def test_background_words_name_the_background() -> None:
     aims = torch.zeros(1, 3)
     words = []
     for seed in range(60):
-        for shot in sample_shots(Render(views=2), EMBEDDED_CARD, 16, aims, seeded(seed)):
-            words.append(shot.background_word)
-            if shot.background_word is not None:
-                color = torch.tensor(EMBEDDED_CARD.backgrounds[shot.background_word])
-                assert (linear_to_srgb(shot.background).mean((0, 1)) - color).abs().max() < 0.1
+        for setup in sample_setups(Render(views=2), EMBEDDED_CARD, 16, aims, seeded(seed)):
+            words.append(setup.background_word)
+            if setup.background_word is not None:
+                color = torch.tensor(EMBEDDED_CARD.backgrounds[setup.background_word])
+                assert (linear_to_srgb(setup.background).mean((0, 1)) - color).abs().max() < 0.1
     named = [word for word in words if word]
     assert set(named) == set(EMBEDDED_CARD.backgrounds)
     assert len(named) / len(words) == pytest.approx(0.5, abs=0.13)
     wordless = replace(EMBEDDED_CARD, backgrounds={})
-    assert all(shot.background_word is None for shot in sample_shots(Render(views=8), wordless, 16, aims, seeded()))
+    assert all(setup.background_word is None for setup in sample_setups(Render(views=8), wordless, 16, aims, seeded()))
     always = Render(views=8, random_background=0.0)
-    assert all(shot.background_word for shot in sample_shots(always, EMBEDDED_CARD, 16, aims, seeded()))
+    assert all(setup.background_word for setup in sample_setups(always, EMBEDDED_CARD, 16, aims, seeded()))
 
 
 def test_view_words_name_the_view() -> None:
     words = EMBEDDED_CARD.views
     seen = set()
     for seed in range(40):
-        for shot in sample_shots(Render(views=4), EMBEDDED_CARD, 4, torch.zeros(1, 3), seeded(seed)):
-            view, word = shot.view, shot.view_word
+        for setup in sample_setups(Render(views=4), EMBEDDED_CARD, 4, torch.zeros(1, 3), seeded(seed)):
+            view, word = setup.view, setup.view_word
             seen.add(word)
             off_front = abs((view.azimuth + 180) % 360 - 180)
             if view.close_up:
@@ -124,10 +124,10 @@ def test_close_ups_look_at_the_body(body: Body) -> None:
     """Every one shows surface in its middle, and it fills much of the picture, where the body stands aside too."""
     aims = body.surface().vertices.detach() + torch.tensor([0.25, 0.1, 0.0])
     render = Render(views=6, close_up=1.0)
-    for shot in sample_shots(render, EMBEDDED_CARD, 8, aims, seeded()):
-        target = torch.tensor(shot.view.target)
+    for setup in sample_setups(render, EMBEDDED_CARD, 8, aims, seeded()):
+        target = torch.tensor(setup.view.target)
         assert (target - torch.tensor([0.25, 0.1, 0.0]) * 0.6).norm() < RADIUS
-        camera = camera_positions([shot.view])[0]
+        camera = camera_positions([setup.view])[0]
         axis = F.normalize(target - camera, dim=0)
         offset = torch.tensor([0.25, 0.1, 0.0]) - camera
         assert (offset - (offset @ axis) * axis).norm() < RADIUS  # the view's axis meets the ball
@@ -140,10 +140,10 @@ def test_the_priors_own_cameras() -> None:
     assert cameras is not None and ranges.fovy == (cameras.fovy, cameras.fovy)
     for seed in range(30):
         render = Render(views=4)
-        for shot in sample_shots(render, EMBEDDED_CARD, 4, torch.zeros(1, 3), seeded(seed)):
-            low, high = cameras.close_up_distance if shot.view.close_up else cameras.distance
-            assert low - 1e-3 <= shot.view.distance / WORKING_RADIUS <= high + 1e-3
-            assert cameras.elevation[0] <= shot.view.elevation <= cameras.elevation[1]
+        for setup in sample_setups(render, EMBEDDED_CARD, 4, torch.zeros(1, 3), seeded(seed)):
+            low, high = cameras.close_up_distance if setup.view.close_up else cameras.distance
+            assert low - 1e-3 <= setup.view.distance / WORKING_RADIUS <= high + 1e-3
+            assert cameras.elevation[0] <= setup.view.elevation <= cameras.elevation[1]
     others = camera_ranges(PriorCard(resolution=64, max_tokens=77), 0.2)
     assert others.close_up_share == 0.2 and others.fill == (0.6, 1.0) and others.close_up_fill == (1.5, 2.5)
 
@@ -158,11 +158,11 @@ def test_looks_keep_their_shares() -> None:
 
 def test_one_generator_state_gives_one_set_of_shots() -> None:
     aims = torch.randn(20, 3, generator=seeded(5)) * 0.4
-    first, again, other = (sample_shots(Render(), EMBEDDED_CARD, 8, aims, seeded(seed)) for seed in (1, 1, 2))
+    first, again, other = (sample_setups(Render(), EMBEDDED_CARD, 8, aims, seeded(seed)) for seed in (1, 1, 2))
     for one, two in zip(first, again, strict=True):
         assert torch.equal(one.background, two.background)
         assert (one.view, one.light, one.background_word) == (two.view, two.light, two.background_word)
-    assert [shot.view for shot in first] != [shot.view for shot in other]
+    assert [setup.view for setup in first] != [setup.view for setup in other]
     assert math.isfinite(first[0].light.strength)
 
 
@@ -170,7 +170,7 @@ def test_the_cards_exposure_sets_how_bright_photographs_are() -> None:
     """Each prior's photographs show white at a level of their own."""
     aims = torch.zeros(1, 3)
     dim, bright = (
-        sample_shots(Render(views=4), PriorCard(64, 77, exposure=exposure), 8, aims, torch.Generator().manual_seed(0))
+        sample_setups(Render(views=4), PriorCard(64, 77, exposure=exposure), 8, aims, torch.Generator().manual_seed(0))
         for exposure in (0.5, 1.0)
     )
     for one, other in zip(dim, bright, strict=True):

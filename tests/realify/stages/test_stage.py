@@ -24,7 +24,7 @@ from realify.setting import SettingsError
 from realify.settings import RULES as SETTINGS_RULES
 from realify.settings import Settings, apply
 from realify.stages.plan import plan_stages
-from realify.stages.random_views import sample_shots
+from realify.stages.random_views import sample_setups
 from sdf_fit.body.body import Body
 from sdf_fit.body.losses import NonFiniteError
 from sdf_fit.measures import silhouette_iou
@@ -276,7 +276,7 @@ def test_a_number_that_is_none_stops_with_stage_step_and_view(name: str) -> None
     again = torch.Generator()
     again.set_state(states[-1])
     aims = rendered(begun).body.surface().vertices.detach()
-    view = sample_shots(settings.render, prior.card, rendered(begun).size, aims, again)[1].view
+    view = sample_setups(settings.render, prior.card, rendered(begun).size, aims, again)[1].view
     where = f"azimuth {view.azimuth:.0f}°, elevation {view.elevation:.0f}°"
     assert caught.value.message.startswith(f"stage {name}, step 2, view {where}: ")
     assert caught.value.fix == NonFiniteGradient.fix and "prior.dtype" not in caught.value.message

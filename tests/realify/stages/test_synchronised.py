@@ -21,8 +21,8 @@ from distill.prompts import PromptTable
 from realify.job.checkpoint import load_checkpoint, save_checkpoint
 from realify.setting import SettingsError
 from realify.settings import Settings, apply
-from realify.stages.random_views import develop
-from realify.stages.rasterised import expose
+from realify.stages.random_views import shade_views
+from realify.stages.rasterized_views import rasterize_views
 from realify.stages.synchronised import SampleRun, facing, plan_sample
 from sdf_fit.body.body import Body
 from sdf_fit.body.losses import NonFiniteError
@@ -54,9 +54,9 @@ def sampled(prior: Prior, prompts: PromptTable, **changes: Any) -> SampleRun:
 
 def seen(run: SampleRun) -> Tensor:
     """Mean sRGB [3] of the body in its views, each pixel as it counts."""
-    groups = [run._expose(shots) for shots in run.shots]
+    groups = [run._rasterize(setups) for setups in run.setups]
     with torch.no_grad():
-        sums = [(group.weight * develop(group.exposed, run.body.material)).sum((0, 1, 2)) for group in groups]
+        sums = [(group.weight * shade_views(group.rasterized, run.body.material)).sum((0, 1, 2)) for group in groups]
     return torch.stack(sums).sum(0) / sum(group.weight.sum() for group in groups)
 
 
@@ -204,7 +204,7 @@ def test_the_pictures_follow_the_material_while_together(
 
     def look(loss: float) -> None:
         if not renders:
-            renders.append(run._render(run._expose(run.shots[0])))
+            renders.append(run._render(run._rasterize(run.setups[0])))
 
     run.run(look)
     (x, t), (following, later) = prior.asked
@@ -236,7 +236,7 @@ def test_a_number_that_is_none_stops_with_step_and_view(gaussian: tuple[Gaussian
     run = begin(BrokenPrior(sound.mean_of, sound.std, sound.schedule), gaussian[1], settings_of(sample__views=4))
     with pytest.raises(NonFiniteError) as caught:
         run.run(nothing)
-    view = run.shots[1][1].view  # two groups of two: the fourth call is the second step's second group
+    view = run.setups[1][1].view  # two groups of two: the fourth call is the second step's second group
     where = f"azimuth {view.azimuth:.0f}°, elevation {view.elevation:.0f}°"
     assert caught.value.message.startswith(f"stage sample, step 1, view {where}: ")
     assert run.step == 1 and all(p.isfinite().all() for p in run.body.parameters())
@@ -260,7 +260,7 @@ def test_a_pixel_counts_as_straight_as_it_is_looked_at() -> None:
     """On a ball the cosine falls from the middle to the outline as in the formula of a sphere."""
     settings = settings_of(sample__views=2, render__close_up=0)
     run = begin(red_prior(64), PromptTable(red_prior(64), "a red ball"), settings)
-    weight = facing(expose(RENDERER, run.surface, run.shots[0], 64))
+    weight = facing(rasterize_views(RENDERER, run.surface, run.setups[0], 64))
     assert weight.shape == (2, 64, 64, 1) and weight.min() == 0 and float(weight[:, :4].max()) == 0
     assert float(weight[:, 31:33, 31:33].min()) > 0.97
     covered = weight[weight > 0]
@@ -280,7 +280,7 @@ def features_after(
 
 def test_a_pixel_without_weight_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "realify.stages.synchronised.facing", lambda exposed: torch.zeros(len(exposed.shots), 16, 16, 1)
+        "realify.stages.synchronised.facing", lambda rasterized: torch.zeros(len(rasterized.setups), 16, 16, 1)
     )
     _, after = features_after(monkeypatch, lambda x: torch.zeros(len(x), 16, 16, 3))
     assert torch.equal(after, ball_body().material.grid.features)
@@ -302,12 +302,12 @@ def test_speckles_are_held_down_and_the_rate_falls(monkeypatch: pytest.MonkeyPat
 
 def test_each_group_stands_all_around(gaussian: tuple[GaussianPrior, PromptTable]) -> None:
     run = begin(*gaussian, settings_of(sample__views=20, render__views=4))
-    assert [len(group) for group in run.shots] == [4] * 5
-    for group in run.shots:
-        elevations = [shot.view.elevation for shot in group]
+    assert [len(group) for group in run.setups] == [4] * 5
+    for group in run.setups:
+        elevations = [setup.view.elevation for setup in group]
         assert max(elevations) - min(elevations) > 30
-    assert sum(shot.view.close_up for group in run.shots for shot in group) == 6
-    assert len({id(shot.background) for group in run.shots for shot in group}) == 20
+    assert sum(setup.view.close_up for group in run.setups for setup in group) == 6
+    assert len({id(setup.background) for group in run.setups for setup in group}) == 20
 
 
 # --- other priors ---------------------------------------------------------------------------------------------
@@ -345,7 +345,7 @@ def test_every_view_is_shown_with_its_guide(
 
     monkeypatch.setattr(prior, "predict_noise", watched)
     run = sampled(prior, prompts, sample__steps=2, prior__guide=0.7)
-    groups = [run._expose(shots) for shots in run.shots]
+    groups = [run._rasterize(setups) for setups in run.setups]
     wanted = [group.prompts.target.controls for group in groups]
     assert len(controls) == 2 * len(groups)
     assert all(torch.equal(got, want) for got, want in zip(controls, wanted * 2, strict=True) if want is not None)

@@ -11,7 +11,7 @@ from server.store import attempts, jobs, submissions, uploads
 from server.store.store import Store
 from tests.server.store.case import new_row, upload_row
 
-EVENT = {"stage": "fit", "step": 1, "total": 2}
+EVENT = {"stage": "fit", "step": 1, "total": 2, "fraction": 0.1}
 
 
 async def hand_in(store: Store, lane: int) -> None:

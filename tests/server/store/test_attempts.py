@@ -18,7 +18,8 @@ from server.store.rows import JobRow
 from tests.server.store.case import Case, opened
 
 OOM: ProblemDict = {"code": "out_of_memory", "message": "The GPU's memory ran out.", "fix": "Lower render.views."}
-PROGRESS = {"stage": "stage1", "step": 3, "total": 10, "seconds_left": 4.5, "loss": 0.25, "preview": "previews/3.png"}
+PROGRESS = {"stage": "stage1", "step": 3, "total": 10, "seconds_left": 4.5, "fraction": 0.3}
+PROGRESS |= {"loss": 0.25, "preview": "previews/3.png"}
 
 
 @pytest.fixture
@@ -36,7 +37,14 @@ def test_a_run_from_claim_to_publication(case: Case) -> None:
     assert before <= running.started and running.lease_until == pytest.approx(running.started + 60)
     case.write(attempts.progress, job.id, 1, PROGRESS | {"warnings": ("thin walls",)})
     row = case.row(job.id)
-    assert (row.stage, row.step, row.total, row.seconds_left, row.loss) == ("stage1", 3, 10, 4.5, 0.25)
+    assert (row.stage, row.step, row.total, row.seconds_left, row.fraction, row.loss) == (
+        "stage1",
+        3,
+        10,
+        4.5,
+        0.3,
+        0.25,
+    )
     assert (row.preview, row.warnings, row.result_attempt) == ("previews/3.png", ["thin walls"], None)
     case.write(attempts.progress, job.id, 1, PROGRESS | {"warnings": ("open mesh", "thin walls")})
     done = case.write(attempts.finish, job.id, 1, "done")

@@ -87,7 +87,9 @@ async def _write(store: Store, commits: int, draw: random.Random) -> None:
     for _ in range(commits):
         await asyncio.gather(*(store.write(submissions.add_job, new_row()) for _ in range(draw.randint(0, 3))))
         if row := await store.write(attempts.claim, "worker", 60):
-            await store.write(attempts.progress, row.id, row.attempt, {"stage": "fit", "step": 1, "total": 2})
+            await store.write(
+                attempts.progress, row.id, row.attempt, {"stage": "fit", "step": 1, "total": 2, "fraction": 0.1}
+            )
             await store.write(attempts.finish, row.id, row.attempt, "done")
 
 
@@ -112,9 +114,7 @@ def test_many_listeners_that_reconnect_miss_nothing(tmp_path: Path) -> None:
         async with asyncio.timeout(PATIENCE), _hub(case, kept=7) as hub:
             last: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             got: list[list[int]] = [[] for _ in range(60)]
-            tasks = [
-                asyncio.create_task(_reconnecting(hub, ids, last, random.Random(i))) for i, ids in enumerate(got)
-            ]
+            tasks = [asyncio.create_task(_reconnecting(hub, ids, last, random.Random(i))) for i, ids in enumerate(got)]
             await _write(case.store, 40, random.Random(0))
             last.set_result(case.read(events.last_id) + 1)
             await case.store.write(submissions.add_job, new_row())  # the last event, which wakes all
@@ -196,7 +196,7 @@ def test_old_progress_is_pruned_and_ids_go_on(tmp_path: Path) -> None:
     with opened(tmp_path) as case:
         old, running = case.running(), case.running()
         for job in (old, running):
-            case.write(attempts.progress, job.id, 1, {"stage": "fit", "step": 1, "total": 2})
+            case.write(attempts.progress, job.id, 1, {"stage": "fit", "step": 1, "total": 2, "fraction": 0.1})
         case.write(attempts.finish, old.id, 1, "done")
         gone = case.add()
         case.make_room(jobs.remove, gone.id)

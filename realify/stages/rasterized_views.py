@@ -1,4 +1,4 @@
-"""Shots of a surface, rasterised once: photographs and control pictures (control_images.py) come from it."""
+"""Views of a surface, rasterised once: its pictures and the control pictures (control_images.py) come from it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from sdf_fit.render.surface import Drawing, Surface, draw
 
 
 @dataclass(frozen=True)
-class Shot:
-    """One photograph to take; linear background [S, S, 3], `background_word` None where none describes it,
-    `view_word` empty where the prior is told the camera instead.
+class ViewSetup:
+    """One picture to render: a view, its light and what lies behind, linear [S, S, 3].
+
+    `background_word` is None where none describes it, `view_word` empty where the prior is told the camera instead.
     """
 
     view: View
@@ -29,13 +30,13 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Exposed:
-    """B shots as rasterised, n = `supersample` samples along each side of a pixel; of the N samples that show surface
+class RasterizedViews:
+    """B views as rasterised, n = `supersample` samples along each side of a pixel; of the N samples that show surface
     the place in B · (n S)², the point and the unit normal [N, 3].
     """
 
     renderer: Rasterizer
-    shots: Sequence[Shot]
+    setups: Sequence[ViewSetup]
     supersample: int
     drawing: Drawing
     hit: Tensor
@@ -44,16 +45,16 @@ class Exposed:
 
     def to_camera(self) -> Tensor:
         """Unit directions [N, 3] from the points to the cameras that see them."""
-        cameras = camera_positions([shot.view for shot in self.shots], self.points.device)
-        return F.normalize(cameras[self.shot()] - self.points, dim=1)
+        cameras = camera_positions([setup.view for setup in self.setups], self.points.device)
+        return F.normalize(cameras[self.view_of()] - self.points, dim=1)
 
     def lights(self) -> Lights:
         """Each point's light."""
-        return Lights.stack([shot.light for shot in self.shots], self.points.device)[self.shot()]
+        return Lights.stack([setup.light for setup in self.setups], self.points.device)[self.view_of()]
 
     def backgrounds(self) -> Tensor:
         """Linear, [B, S, S, 3]."""
-        return torch.stack([shot.background for shot in self.shots]).to(self.points.device)
+        return torch.stack([setup.background for setup in self.setups]).to(self.points.device)
 
     def picture(self, values: Tensor, behind: Tensor) -> Tensor:
         """Values [N, C] of the surface over what lies behind it [B, S, S, C]: silhouettes antialiased, and the mean of
@@ -72,17 +73,17 @@ class Exposed:
             return samples
         return F.avg_pool2d(samples.permute(0, 3, 1, 2), self.supersample).permute(0, 2, 3, 1)
 
-    def shot(self) -> Tensor:
-        """Which shot each point is of, [N]."""
+    def view_of(self) -> Tensor:
+        """Which view each point is of, [N]."""
         height, width = self.drawing.hit.shape[1:]
         return self.hit // (height * width)
 
 
-def expose(
-    renderer: Rasterizer, surface: Surface, shots: Sequence[Shot], size: int, supersample: int = 1
-) -> Exposed:
-    """The shots of S = size pixels, with the gradient to the surface."""
-    drawing = draw(renderer, surface, [shot.view for shot in shots], size * supersample)
+def rasterize_views(
+    renderer: Rasterizer, surface: Surface, setups: Sequence[ViewSetup], size: int, supersample: int = 1
+) -> RasterizedViews:
+    """The views at S = size pixels, with the gradient to the surface."""
+    drawing = draw(renderer, surface, [setup.view for setup in setups], size * supersample)
     hit = drawing.hit.view(-1).nonzero()[:, 0]
     points, normals = drawing.position.reshape(-1, 3)[hit], drawing.normal.reshape(-1, 3)[hit]
-    return Exposed(renderer, shots, supersample, drawing, hit, points, F.normalize(normals, dim=1))
+    return RasterizedViews(renderer, setups, supersample, drawing, hit, points, F.normalize(normals, dim=1))

@@ -1,24 +1,22 @@
-"""A job's state in one safetensors file: the tensors in its body, the rest as JSON in its header.
-
-The state is a tree of dicts, lists, tuples, tensors and plain values, so `module.state_dict()`,
-`optimizer.state_dict()`, `generator.get_state()` and `rng.bit_generator.state` go in as they are and come out
-equal.
+"""A job's state in one file, as torch.save writes it: a tree of dicts, lists, tuples, tensors and plain values, so
+`module.state_dict()`, `optimizer.state_dict()`, `generator.get_state()` and `rng.bit_generator.state` go in as they
+are and come out equal. It is read by PyTorch's restricted unpickler, which makes nothing else.
 """
 
 from __future__ import annotations
 
-import json
+import io
+import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from realify.job.atomic import write_atomic
 from realify.job.run_folder import CHECKPOINT
 
-FORMAT, VERSION = "realify-checkpoint", "2"
+FORMAT, VERSION = "realify-checkpoint", 3
 
 
 class CheckpointError(RuntimeError):
@@ -31,11 +29,11 @@ class CheckpointError(RuntimeError):
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Replaces the folder's checkpoint by `state`, atomically; tensors are copied to the CPU."""
-    tensors: dict[str, torch.Tensor] = {}
-    tree = _pack(state, tensors)
-    metadata = {"format": FORMAT, "version": VERSION, "state": json.dumps(tree)}
-    write_atomic(folder / CHECKPOINT, save(tensors, metadata))
+    """Replaces the folder's checkpoint by `state`, atomically. Raises TypeError for what could not be read again."""
+    _check(state)
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "version": VERSION, "state": state}, buffer)
+    write_atomic(folder / CHECKPOINT, buffer.getvalue())
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
@@ -44,18 +42,17 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     fix = f"Delete {path} and start the run again."
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(f"{path} cannot be read: it is cut short, or no checkpoint at all.", fix)
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}.", fix) from error
-    if metadata.get("format") != FORMAT:
+        kept = torch.load(path, "cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read: {str(error).splitlines()[0]}.", fix) from error
+    if not isinstance(kept, dict) or kept.get("format") != FORMAT:
         raise CheckpointError(f"{path} is no checkpoint of a run.", fix)
-    if metadata.get("version") != VERSION:
-        got = metadata.get("version")
-        raise CheckpointError(f"{path} has version {got}; this program reads version {VERSION}.", fix)
-    return _unpack(json.loads(metadata["state"]), tensors)
+    if kept["version"] != VERSION:
+        raise CheckpointError(f"{path} has version {kept['version']}; this program reads version {VERSION}.", fix)
+    return kept["state"]
 
 
 def discard_checkpoint(folder: Path) -> None:
@@ -63,31 +60,12 @@ def discard_checkpoint(folder: Path) -> None:
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """`value` as JSON; tensors go to `tensors` and leave their name; what JSON lacks becomes {"kind": …}."""
-    if isinstance(value, torch.Tensor):
-        name = str(len(tensors))
-        tensors[name] = value.detach().to("cpu", copy=True).contiguous()
-        return {"kind": "tensor", "name": name}
-    if isinstance(value, dict):  # as pairs, since JSON has no keys but text
-        return {"kind": "dict", "items": [[key, _pack(item, tensors)] for key, item in value.items()]}
-    if isinstance(value, tuple):
-        return {"kind": "tuple", "items": [_pack(item, tensors) for item in value]}
-    if isinstance(value, list):
-        return [_pack(item, tensors) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")
-
-
-def _unpack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """The inverse of `_pack`."""
-    if isinstance(value, list):
-        return [_unpack(item, tensors) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value["kind"] == "tensor":
-        return tensors[value["name"]]
-    if value["kind"] == "dict":
-        return {key: _unpack(item, tensors) for key, item in value["items"]}
-    return tuple(_unpack(item, tensors) for item in value["items"])
+def _check(value: Any) -> None:
+    if isinstance(value, dict):
+        for item in value.values():
+            _check(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check(item)
+    elif not (value is None or isinstance(value, torch.Tensor | bool | int | float | str)):
+        raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")

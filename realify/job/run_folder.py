@@ -17,7 +17,7 @@ from realify.settings import Settings, from_dict, to_dict
 
 NAME = "job.json"
 SETTINGS, LOG = "settings.json", "log.txt"
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT = "checkpoint.pt"
 PREVIEWS = "previews"  # a folder of pictures
 RESULT, SHEET, TURNTABLE = "result.glb", "sheet.png", "turntable.webp"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import subprocess
 import sys
@@ -12,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from realify.job.checkpoint import CheckpointError, discard_checkpoint, load_checkpoint, save_checkpoint
 from realify.job.run_folder import CHECKPOINT
@@ -64,7 +64,7 @@ def test_every_kind_of_value_comes_back(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, state)
     loaded = load_checkpoint(tmp_path)
     assert loaded is not None
-    seven: Any = 7  # a key that JSON does not have
+    seven: Any = 7
     tensors = loaded.pop(seven)
     original = state.pop(7)
     assert all(torch.equal(tensors[name], original[name]) for name in original)
@@ -83,16 +83,28 @@ def test_no_checkpoint_is_none_and_discarding_is_quiet(tmp_path: Path) -> None:
 
 def test_foreign_corrupt_and_future_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / CHECKPOINT
-    save_file({"x": torch.zeros(2)}, path)
+    torch.save({"x": torch.zeros(2)}, path)
     with pytest.raises(CheckpointError, match="no checkpoint of a run"):
         load_checkpoint(tmp_path)
-    save_file({"x": torch.zeros(2)}, path, {"format": "realify-checkpoint", "version": "99"})
+    torch.save({"format": "realify-checkpoint", "version": 99, "state": {}}, path)
     with pytest.raises(CheckpointError, match="version 99"):
         load_checkpoint(tmp_path)
     save_checkpoint(tmp_path, {"x": torch.zeros(1000)})
-    path.write_bytes(path.read_bytes()[:-100])
+    for broken in (path.read_bytes()[:-100], b"", b"no archive", pickle.dumps(tmp_path)):
+        path.write_bytes(broken)
+        with pytest.raises(CheckpointError, match="cannot be read"):
+            load_checkpoint(tmp_path)
+
+
+def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    class Harmful:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "ran",)
+
+    torch.save({"format": "realify-checkpoint", "version": 3, "state": Harmful()}, tmp_path / CHECKPOINT)
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_checkpoint(tmp_path)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_unpackable_state_is_refused_and_the_old_one_kept(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_closing_lets_a_running_job_leave_its_checkpoint(tmp_path: Path) -> None
         await until(lambda: heard, "it runs")
         await executor.close()
         assert (await running).ending == "stopped" and heard[-1] == {"type": "checkpoint"}
-        assert (work.folder / "checkpoint.safetensors").exists()
+        assert (work.folder / "checkpoint.pt").exists()
 
     asyncio.run(main())
 

@@ -49,7 +49,7 @@ def test_files_go_first_when_the_row_has_no_room(tmp_path: Path) -> None:
         folder = case.folders.attempt(job.id, 1)
         folder.mkdir(parents=True)
         (folder / "result.glb").write_bytes(b"glTF")
-        checkpoint = case.folders.job(waiting.id) / "checkpoint.safetensors"
+        checkpoint = case.folders.job(waiting.id) / "checkpoint.pt"
         checkpoint.parent.mkdir()
         checkpoint.write_bytes(b"half a day's work")
         full = _FullUntilGone(case, folder)

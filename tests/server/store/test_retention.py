@@ -63,7 +63,7 @@ def test_only_finished_jobs_grow_old(case: Case) -> None:
 def test_the_oldest_go_until_the_rest_fits(case: Case) -> None:
     sizable = [_finished(case, size=MIB) for _ in range(4)]
     running = case.running()
-    _file(case.folders.attempt(running.id, 1) / "checkpoint.safetensors", MIB)
+    _file(case.folders.attempt(running.id, 1) / "checkpoint.pt", MIB)
     assert _clean(case, time.time(), gib=5.5 * MIB / 2**30) == 0
     assert _clean(case, time.time(), gib=3.5 * MIB / 2**30) == 2
     assert [case.read(jobs.get, job) is not None for job in sizable] == [False, False, True, True]

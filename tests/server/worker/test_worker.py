@@ -92,7 +92,7 @@ def test_a_stop_hits_its_own_attempt_alone(worker: Worker, tmp_path: Path) -> No
         continue
     worker.send(type="stop", job_id="j1", attempt=2, tear_after=None)
     assert worker.hear("ended")["ending"] == "stopped"
-    done = json.loads((tmp_path / "checkpoint.safetensors").read_bytes())["done"]
+    done = json.loads((tmp_path / "checkpoint.pt").read_bytes())["done"]
     assert 10 <= done < 30
 
 
